@@ -1,0 +1,34 @@
+"""Label-free image categorisation by deep clustering, in scikit-learn's manner."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Augmentation": "_augmentation",
+    "CollapseWarning": "_categorizer",
+    "DeepClusterCategorizer": "_categorizer",
+    "cluster_purity_score": "metrics",
+}
+
+__all__ = [
+    "Augmentation",
+    "CollapseWarning",
+    "DeepClusterCategorizer",
+    "cluster_purity_score",
+]
+
+if TYPE_CHECKING:
+    from skdeepcluster._augmentation import Augmentation
+    from skdeepcluster._categorizer import CollapseWarning, DeepClusterCategorizer
+    from skdeepcluster.metrics import cluster_purity_score
+else:
+    # PEP 562: importing the package costs neither torch nor scikit-learn.
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,93 @@
+"""What may be varied in an image without changing what it shows."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+
+
+class Augmentation(BaseEstimator):
+    """Random rotation, resized crop, mirroring and intensity, per image.
+
+    One view of an image is the image rotated about its centre, then cropped to a
+    rectangle of random area, aspect ratio and place that is enlarged to the full
+    size again, all in one bilinear resampling; pixels from outside repeat the
+    border.
+
+    An estimator only in that it has parameters, so that a grid search reaches
+    them as ``augmentation__rotation`` and so on.
+
+    Parameters
+    ----------
+    rotation : float, default=15.0
+        Largest angle in degrees, in [0, 180]; angles are uniform between plus and
+        minus that.
+    crop_scale : (float, float), default=(0.5, 1.0)
+        Smallest and largest share of the image's area that is cropped, in (0, 1].
+    crop_ratio : (float, float), default=(0.75, 4 / 3)
+        Smallest and largest aspect ratio (width / height) of the crop, relative to
+        the image's; log-uniform. A side never exceeds the image's.
+    flip : float, default=0.0
+        Probability of mirroring left and right, in [0, 1]. Zero, because in a body
+        left and right differ.
+    intensity : float, default=0.0
+        Contrast is multiplied by a factor from ``1 ± intensity``, and a brightness
+        from ``± intensity`` is added, in units of the standardised pixels, in
+        [0, 1).
+
+    See Also
+    --------
+    DeepClusterCategorizer : Takes one as its parameter `augmentation`.
+
+    References
+    ----------
+    Kart et al. (2021), "DeepMCAT: Large-Scale Deep Clustering for Medical Image
+    Categorization": "random rotation, resizing and cropping with random
+    scale/aspect ratio". The ranges are not stated there; the rotation and the
+    crops here are ours.
+
+    Examples
+    --------
+    >>> from skdeepcluster import Augmentation
+    >>> Augmentation(rotation=30, flip=0.5)
+    Augmentation(flip=0.5, rotation=30)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "rotation": [Interval(Real, 0, 180, closed="both")],
+        "crop_scale": [tuple, list],
+        "crop_ratio": [tuple, list],
+        "flip": [Interval(Real, 0, 1, closed="both")],
+        "intensity": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        rotation: float = 15.0,
+        crop_scale: tuple[float, float] = (0.5, 1.0),
+        crop_ratio: tuple[float, float] = (0.75, 4 / 3),
+        flip: float = 0.0,
+        intensity: float = 0.0,
+    ) -> None:
+        self.rotation = rotation
+        self.crop_scale = crop_scale
+        self.crop_ratio = crop_ratio
+        self.flip = flip
+        self.intensity = intensity
+
+    def _validate(self) -> None:
+        """Raise ValueError where a parameter is out of its range."""
+        self._validate_params()
+        for name, limit in (("crop_scale", 1.0), ("crop_ratio", float("inf"))):
+            given = getattr(self, name)
+            pair = len(given) == 2 and all(isinstance(value, Real) for value in given)
+            if not pair or not 0 < given[0] <= given[1] <= limit:
+                upper = " <= 1" if limit == 1 else ""
+                raise ValueError(
+                    f"The '{name}' parameter of Augmentation must be two numbers "
+                    f"(low, high) with 0 < low <= high{upper}. Got {given!r} instead."
+                )

@@ -1,0 +1,800 @@
+"""DeepClusterCategorizer: parameters, validation and the scikit-learn contract."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdeepcluster import _model_file
+from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._engine import backbones, images, runtime
+from skdeepcluster._engine.alternation import Alternation, Clustering, Epoch
+from skdeepcluster._engine.augment import random_views
+from skdeepcluster._engine.embedding import embed, on_sphere
+from skdeepcluster._engine.kmeans import assign
+from skdeepcluster._validation import check_finite, fold, on_another_scale
+
+_FIRST_JUDGED_EPOCH = 5
+_HISTORY = (
+    "loss",
+    "nmi_previous",
+    "inertia",
+    "smallest_cluster",
+    "median_cluster",
+    "largest_cluster",
+    "learning_rate",
+    "embed_seconds",
+    "cluster_seconds",
+    "train_seconds",
+)
+
+
+class CollapseWarning(ConvergenceWarning):
+    """One cluster takes nearly all images, or the pseudo-labels are not learnt."""
+
+
+class DeepClusterCategorizer(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    BaseEstimator,
+):
+    """Cluster images with a CNN that is trained on nothing but these images.
+
+    Once an epoch, every image is embedded with the CNN, the L2-normalised embeddings
+    are clustered with K-means, and the CNN is trained for an epoch to tell the
+    clusters apart, on images sampled uniformly over them. This is DeepMCAT [1]_,
+    which builds on DeepCluster [2]_. After the last epoch the network is frozen and
+    the images are embedded and clustered once more, this time as they are; those
+    clusters are what `labels_` and :meth:`predict` tell.
+
+    The defaults are the paper's. :meth:`from_recipe` gives others, such as
+    ``"fast"`` for a laptop.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        The number of clusters to find, at least 1. The paper takes 8 times the number of
+        categories expected: pure clusters are easily merged, mixed ones not parted.
+
+    backbone : str or callable, default="vgg16_bn"
+        The network, from random weights: torchvision's ``"vgg11"`` to
+        ``"vgg19_bn"`` or ``"resnet18"`` to ``"resnet152"``; ``"small_cnn"``, four
+        convolutions for small images on a laptop; or a callable that takes no
+        argument and returns a ``torch.nn.Module``, images to vectors or maps. The
+        first convolution is made anew where it expects another number of channels.
+
+    embedding_layer : {"auto", "fc", "pool"}, default="auto"
+        What is clustered: ``"fc"`` is the second fully connected layer before its
+        ReLU (4096 values, VGG only, DeepCluster's choice); ``"pool"`` the average
+        over the last feature map; ``"auto"`` is ``"fc"`` for VGG and ``"pool"``
+        elsewhere. ``"small_cnn"`` always gives its own 128 values.
+
+    weights : mapping, path or None, default=None
+        A state dict of the backbone to start from, or the path of one that was
+        saved with ``torch.save`` or as safetensors. Layers that the backbone lacks,
+        such as ImageNet's classifier, are left out.
+
+    image_size : int or None, default=None
+        Height and width in pixels at which images enter the network; None keeps
+        their own. Either is enlarged to the backbone's minimum: 48 for ResNet,
+        32 for the other names, 1 for callables.
+
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, channels)`` of images that come as
+        flat rows. Without it, flat rows are feature vectors: standardised column by
+        column, never rotated or cropped.
+
+    standardize : {"image", "dataset"} or None, default="image"
+        Whether the pixels of each image get mean 0 and variance 1 by themselves, as
+        in the paper, or all together (a mean and a variance a channel), or neither.
+        ``"image"`` throws the absolute grey level away, which is meaningless in MR
+        and tells tissues apart in CT.
+
+    augmentation : Augmentation, False or None, default=None
+        How views of an image may vary; None is ``Augmentation()``, False shows the
+        images as they are. Given an instance, ``augmentation__rotation`` and its
+        like can be searched.
+
+    augment_clustering : bool, default=True
+        Whether the pass that embeds the images for clustering sees random views
+        too, as in the paper, or the images as they are, as in DeepCluster.
+
+    sobel : bool, default=False
+        Whether the network sees the two derivatives by Sobel's filter instead of
+        the image, as in DeepCluster.
+
+    pca_components : int or None, default=None
+        Reduce embeddings to that many principal components with whitening before
+        they are normalised, as in DeepCluster (256); clipped to what the number of
+        images and of features allow.
+
+    n_epochs : int, default=200
+        How often to cluster and train. With 0, the embedding of the random network
+        is clustered: a baseline.
+
+    batch_size : int, default=256
+        Images a step, at least 2. An epoch is cut into batches of equal size, none larger
+        than this and none of a single image. A few thousand images want 64: with
+        256 they learn little, for want of steps.
+
+    learning_rate : float, default=0.05
+        Of stochastic gradient descent.
+
+    momentum : float, default=0.9
+        In [0, 1).
+
+    weight_decay : float, default=1e-5
+        L2 penalty on the weights.
+
+    lr_schedule : {"constant", "cosine"}, default="constant"
+        Whether the learning rate stays, or falls to zero along half a cosine. The
+        classifier's own rate stays: it is made anew every epoch and has to catch up.
+
+    kmeans_n_iter : int, default=20
+        Iterations of K-means, each time.
+
+    device : str or torch.device, default="auto"
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` takes CUDA where there
+        is one.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the network's products. ``"auto"`` is bfloat16 where the hardware is
+        built for it (CPUs with AMX, GPUs since Ampere), else float32. Images are
+        assigned to clusters in float32 always.
+
+    random_state : int, RandomState instance or None, default=None
+        An int makes `fit` repeatable bit for bit on one CPU machine, and within the
+        noise of the order of additions on a GPU. None draws anew each time, and
+        leaves NumPy's global state alone.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,), int64
+        The cluster of each image, from 0 to ``n_clusters_ - 1``; the same as
+        ``predict(X)``.
+
+    cluster_centers_ : ndarray of shape (n_clusters_, n_embedding), float32
+        Centroids, in the space of :meth:`transform`.
+
+    n_clusters_ : int
+        The number of clusters that are not empty, at most `n_clusters`.
+
+    inertia_ : float
+        Sum of squared distances of the images to their centroids.
+
+    last_epoch_labels_ : ndarray of shape (n_samples,), int64
+        The assignment that the last epoch was trained on, of augmented images: what
+        the paper's Table 1 reports. With ``n_epochs=0`` the same as `labels_`.
+
+    history_ : dict of str to ndarray of shape (n_epochs_,)
+        Per epoch: ``loss`` (mean cross-entropy, nats), ``nmi_previous`` (NMI of
+        this assignment and the one before, NaN at first), ``inertia``,
+        ``smallest_cluster``, ``median_cluster`` and ``largest_cluster`` (numbers of
+        images, empty clusters count as 0), ``learning_rate``, ``embed_seconds``,
+        ``cluster_seconds``, ``train_seconds``.
+
+    n_epochs_ : int
+        Epochs done; fewer than `n_epochs` if a callback asked to stop.
+
+    network_ : torch.nn.Module
+        Standardised pixels to embedding, before normalisation.
+
+    image_shape_ : tuple of int
+        ``(height, width, channels)`` of the images, or ``(n_features,)``.
+
+    pixel_mean_, pixel_std_ : ndarray of shape (n_channels,) or (n_features,)
+        Of the set, where the set was standardised; else None.
+
+    device_ : str
+        Where the network lies.
+
+    precision_ : str
+        ``"float32"`` or ``"bfloat16"``, as resolved in `fit`.
+
+    n_features_in_ : int
+        Pixel values an image.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X was a data frame with string column names.
+
+    See Also
+    --------
+    Augmentation : What may be varied in an image.
+    skdeepcluster.metrics.cluster_purity_score : Purity against known classes.
+    sklearn.cluster.KMeans : Clustering of the pixels themselves.
+
+    Notes
+    -----
+    Departures from the paper: empty clusters are left out of `labels_`, and the
+    final clusters come from images without augmentation. What it does not state is
+    chosen here: the ranges of the augmentation, 20 iterations of K-means, the
+    second fully connected layer for embedding, and a constant learning rate.
+
+    One model, one precision: bfloat16 and float32 networks disagree on some images,
+    so `predict` keeps to `precision_`, also after loading on another machine.
+
+    References
+    ----------
+    .. [1] Kart, T., Bai, W., Glocker, B., Rueckert, D. (2021). "DeepMCAT: Large-Scale
+       Deep Clustering for Medical Image Categorization".
+    .. [2] Caron, M., Bojanowski, P., Joulin, A., Douze, M. (2018). "Deep Clustering
+       for Unsupervised Learning of Visual Features". ECCV.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
+    >>> digits = load_digits()
+    >>> images, categories = digits.images[:500], digits.target[:500]
+    >>> est = DeepClusterCategorizer.from_recipe(
+    ...     "fast", n_clusters=40, n_epochs=2, random_state=0
+    ... )
+    >>> labels = est.fit_predict(images)
+    >>> cluster_purity_score(categories, labels) > 0.7
+    True
+    >>> est.transform(images[:3]).shape
+    (3, 128)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "backbone": [StrOptions(set(backbones.NAMES)), callable],
+        "embedding_layer": [StrOptions({"auto", "fc", "pool"})],
+        "weights": [None, Mapping, str, os.PathLike],
+        "image_size": [None, Interval(Integral, 1, None, closed="left")],
+        "image_shape": [None, tuple],
+        "standardize": [None, StrOptions({"image", "dataset"})],
+        "augmentation": [None, Options(bool, {False}), Augmentation],
+        "augment_clustering": ["boolean"],
+        "sobel": ["boolean"],
+        "pca_components": [None, Interval(Integral, 1, None, closed="left")],
+        "n_epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "lr_schedule": [StrOptions({"constant", "cosine"})],
+        "kmeans_n_iter": [Interval(Integral, 1, None, closed="left")],
+        "device": [str, torch.device],
+        "precision": [StrOptions({"auto", *runtime.PRECISIONS})],
+        "random_state": ["random_state"],
+    }
+
+    _doc_link_module = "skdeepcluster"
+    _doc_link_template = (
+        "https://skdeepcluster.readthedocs.io/en/stable/generated/"
+        "skdeepcluster.{estimator_name}.html"
+    )
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        backbone: str | Callable[[], torch.nn.Module] = "vgg16_bn",
+        embedding_layer: str = "auto",
+        weights: Mapping[str, torch.Tensor] | str | os.PathLike[str] | None = None,
+        image_size: int | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        standardize: str | None = "image",
+        augmentation: Augmentation | bool | None = None,
+        augment_clustering: bool = True,
+        sobel: bool = False,
+        pca_components: int | None = None,
+        n_epochs: int = 200,
+        batch_size: int = 256,
+        learning_rate: float = 0.05,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-5,
+        lr_schedule: str = "constant",
+        kmeans_n_iter: int = 20,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.backbone = backbone
+        self.embedding_layer = embedding_layer
+        self.weights = weights
+        self.image_size = image_size
+        self.image_shape = image_shape
+        self.standardize = standardize
+        self.augmentation = augmentation
+        self.augment_clustering = augment_clustering
+        self.sobel = sobel
+        self.pca_components = pca_components
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.kmeans_n_iter = kmeans_n_iter
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+
+    @classmethod
+    def from_recipe(cls, name: str, **parameters: Any) -> Self:
+        """An estimator with the parameters of a recipe.
+
+        Parameters
+        ----------
+        name : str
+            A key of ``skdeepcluster.recipes.RECIPES``, such as ``"fast"``.
+        **parameters : object
+            Parameters that are not in the recipe, or are to be different.
+
+        Returns
+        -------
+        DeepClusterCategorizer
+
+        Raises
+        ------
+        ValueError
+            If there is no such recipe.
+
+        Examples
+        --------
+        >>> from skdeepcluster import DeepClusterCategorizer
+        >>> DeepClusterCategorizer.from_recipe("fast", n_clusters=48).backbone
+        'small_cnn'
+        """
+        from skdeepcluster.recipes import RECIPES
+
+        if name not in RECIPES:
+            raise ValueError(
+                f"There is no recipe {name!r}; there are {', '.join(sorted(RECIPES))}."
+            )
+        return clone(cls(**{**RECIPES[name], **parameters}))
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Learn clusters from images.
+
+        Parameters
+        ----------
+        X : array-like
+            Images of shape (n_samples, height, width) or (n_samples, height, width,
+            channels) with 1 or 3 channels, or rows of shape (n_samples, n_features);
+            see `image_shape`. Any real dtype, finite, also a memory map.
+        y : array-like of shape (n_samples,), default=None
+            Not used for learning. Handed to callbacks, for monitoring.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the shape is none of these, a pixel is NaN or infinite, there are
+            fewer images than clusters, or parameters contradict each other.
+
+        Warns
+        -----
+        CollapseWarning
+            Once, from the fifth epoch on, if one cluster takes nearly all images or
+            the network does not learn the pseudo-labels.
+        """
+        rows = self._check_images(X, reset=True)
+        device = runtime.resolve_device(self.device)
+        self.device_ = str(device)
+        self.precision_ = runtime.resolve_precision(self.precision, device)
+        self.pixel_mean_ = self.pixel_std_ = None
+        if self._standardize() == "dataset":
+            self.pixel_mean_, self.pixel_std_ = images.pixel_statistics(
+                rows, self.image_shape_
+            )
+        context = self._init_callback_context(max_subtasks=self.n_epochs)
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        with runtime.session(device, seed=self._draw_seed()):
+            alternation = self._alternation(rows, device)
+            body = alternation.backbone.body
+            history: list[dict[str, float]] = []
+            collapse = None
+            for epoch in self._monitored(alternation.epochs(), body, context, X, y):
+                last_epoch = epoch.clustering
+                history.append(_summary(epoch, self.n_clusters))
+                if collapse is None and len(history) >= _FIRST_JUDGED_EPOCH:
+                    collapse = self._warn_of_collapse(epoch)
+            clustering = alternation.cluster(alternation.embed())
+            if not history:
+                last_epoch = clustering
+
+        for name, value in _fitted_attributes(body, clustering).items():
+            setattr(self, name, value)
+        self.inertia_ = float(clustering.distances.double().square().sum())
+        self.last_epoch_labels_ = _compact(last_epoch)[0]
+        self.n_epochs_ = len(history)
+        self.history_ = {
+            name: np.array([epoch[name] for epoch in history]) for name in _HISTORY
+        }
+        context.call_on_fit_task_end(
+            estimator=self,
+            X=X,
+            y=y,
+            reconstruction_attributes=lambda: _fitted_attributes(body, clustering),
+        )
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """The cluster of each image: the one whose centroid is nearest.
+
+        Parameters
+        ----------
+        X : array-like
+            Images of the shape that the estimator was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int64
+            From 0 to ``n_clusters_ - 1``.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are on quite another scale than those fitted on.
+        """
+        return self._assign(X)[0]
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """The embedding of each image.
+
+        Parameters
+        ----------
+        X : array-like
+            Images of the shape that the estimator was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_embedding), float32
+            Rows of length 1.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are on quite another scale than those fitted on.
+        """
+        with runtime.session(self._fitted_device()):
+            return self._embed(X).cpu().numpy()
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float32]:
+        """How typical each image is of its own cluster.
+
+        Parameters
+        ----------
+        X : array-like
+            Images of the shape that the estimator was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float32
+            Minus the Euclidean distance to the image's own centroid, in [-2, 0];
+            the higher the more typical.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are on quite another scale than those fitted on.
+        """
+        return -self._assign(X)[1]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to one safetensors file, without pickle or code.
+
+        It holds the network, the centroids, the labels and history of the fit, and
+        the parameters. Left out: callbacks, `weights` (the network has learnt
+        from them) and a `random_state` that is not an int. :meth:`load` reads it on
+        any machine; no image is in it.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, conventionally ``*.safetensors``. Replaced if it exists, once
+            the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `backbone` is a callable: its code cannot be saved.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from skdeepcluster import DeepClusterCategorizer
+        >>> images = np.random.default_rng(0).random((20, 16, 16))
+        >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=1)
+        >>> labels = est.fit_predict(images)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     est.save(f"{folder}/model.safetensors")
+        ...     loaded = DeepClusterCategorizer.load(f"{folder}/model.safetensors")
+        >>> bool((loaded.predict(images) == labels).all())
+        True
+        """
+        check_is_fitted(self)
+        _model_file.write(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a model that :meth:`save` wrote. Nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        DeepClusterCategorizer
+            Fitted. On the device that its parameter `device` asks for where there
+            is one, else on the CPU with a warning.
+
+        Raises
+        ------
+        ValueError
+            If the file is no such model, is damaged, or comes from a newer version.
+        OSError
+            If it cannot be read.
+        """
+        return _model_file.read(cls, path)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.cluster_centers_.shape[1])
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # the embedding is float32
+        return tags
+
+    def _standardize(self) -> str | None:
+        """Feature vectors are always standardised over the set."""
+        return self.standardize if len(self.image_shape_) == 3 else "dataset"
+
+    def _draw_seed(self) -> int:
+        """A seed for torch, without touching NumPy's global state."""
+        if self.random_state is None:
+            return int(np.random.default_rng().integers(2**31))
+        random = check_random_state(self.random_state)
+        return int(random.randint(2**31 - 1))
+
+    def _network_size(self) -> tuple[int, int]:
+        """Height and width at which images enter the network."""
+        shape = self.image_shape_
+        height, width = shape[:2] if len(shape) == 3 else (1, shape[0])
+        if self.image_size is not None and len(shape) == 3:
+            height = width = self.image_size
+        least = backbones.minimum_size(self.backbone)
+        return max(height, least), max(width, least)
+
+    def _images(self, rows: NDArray[Any], device: torch.device) -> images.Images:
+        return images.Images(
+            rows,
+            self.image_shape_,
+            size=self._network_size(),
+            standardize=self._standardize(),
+            mean=self.pixel_mean_,
+            std=self.pixel_std_,
+            device=device,
+        )
+
+    def _build_backbone(self) -> backbones.Backbone:
+        shape = self.image_shape_
+        return backbones.build(
+            self.backbone,
+            in_channels=shape[2] if len(shape) == 3 else 1,
+            size=self._network_size(),
+            embedding_layer=self.embedding_layer,
+            sobel=self.sobel,
+            weights=self.weights,
+        )
+
+    def _view(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """What draws a random view of each image of a batch."""
+        if self.augmentation is False or len(self.image_shape_) == 1:
+            return None
+        augmentation = self.augmentation or Augmentation()
+        augmentation._validate()
+        return functools.partial(random_views, **augmentation.get_params())
+
+    def _alternation(self, rows: NDArray[Any], device: torch.device) -> Alternation:
+        view = self._view()
+        backbone = self._build_backbone()
+        for module in (backbone.body, backbone.neck):
+            module.to(device, memory_format=torch.channels_last)
+        return Alternation(
+            backbone=backbone,
+            images=self._images(rows, device),
+            view=view,
+            clustering_view=view if self.augment_clustering else None,
+            n_clusters=self.n_clusters,
+            n_epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            lr_schedule=self.lr_schedule,
+            kmeans_n_iter=self.kmeans_n_iter,
+            pca_components=self.pca_components,
+            precision=self.precision_,
+        )
+
+    def _monitored(
+        self,
+        epochs: Iterator[Epoch],
+        body: torch.nn.Module,
+        context: CallbackContext,
+        X: ArrayLike,
+        y: ArrayLike | None,
+    ) -> Iterator[Epoch]:
+        """The same epochs, each a task for scikit-learn's callbacks, which may stop."""
+        for _ in range(self.n_epochs):
+            task = context.subcontext(task_name="epoch")
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            # Training goes on changing the network that made the epoch's clusters.
+            then = copy.deepcopy(body) if hasattr(self, "_skl_callbacks") else body
+            epoch = next(epochs)
+            yield epoch
+            fitted = functools.partial(_fitted_attributes, then, epoch.clustering)
+            if task.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=fitted
+            ):
+                return
+
+    def _warn_of_collapse(self, epoch: Epoch) -> str | None:
+        collapse = _collapse(epoch) if self.n_clusters > 1 else None
+        if collapse is not None:
+            warnings.warn(
+                f"The clusters seem to have collapsed: {collapse}. Try smaller batches "
+                "(batch_size=64), another learning_rate, milder augmentation, "
+                "standardize='dataset' or fewer clusters; where nearly all images are "
+                "alike, it is as it should be.",
+                CollapseWarning,
+                stacklevel=4,
+            )
+        return collapse
+
+    def _check_images(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        """X as finite rows; remembers the shape of an image, or compares it."""
+        rows, shape = fold(X, self.image_shape)
+        if not reset and (shape is not None or len(self.image_shape_) == 3):
+            given = shape or np.shape(rows)[1:]
+            if given != self.image_shape_:
+                raise ValueError(
+                    f"X has images of shape {given}, and {type(self).__name__} was "
+                    f"fitted on {self.image_shape_} (height, width, channels, or the "
+                    "length of flat rows); bring them to that shape first."
+                )
+        rows = validate_data(
+            self,
+            rows,
+            reset=reset,
+            dtype="numeric",
+            ensure_all_finite=False,
+            ensure_min_samples=2 if reset else 1,
+        )
+        check_finite(rows)
+        if not reset:
+            return rows
+        if len(rows) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}: "
+                "give more images, or ask for fewer clusters."
+            )
+        self.image_shape_ = shape or (rows.shape[1],)
+        return rows
+
+    def _fitted_device(self) -> torch.device:
+        check_is_fitted(self)
+        return torch.device(self.device_)
+
+    def _embed(self, X: ArrayLike) -> torch.Tensor:
+        rows = self._check_images(X, reset=False)
+        if self.pixel_mean_ is not None and on_another_scale(
+            rows, self.image_shape_, self.pixel_mean_, self.pixel_std_
+        ):
+            warnings.warn(
+                "The pixels of X are on quite another scale than those that "
+                f"{type(self).__name__} was fitted on (mean {self.pixel_mean_.mean():.3g},"
+                f" standard deviation {self.pixel_std_.mean():.3g}), so the clusters "
+                "may be wrong; give them in the units of the fit.",
+                UserWarning,
+                stacklevel=4,
+            )
+        embeddings = embed(
+            self.network_,
+            self._images(rows, self._fitted_device()),
+            batch_size=self.batch_size,
+            precision=self.precision_,
+        )
+        return on_sphere(embeddings, self._whitening)
+
+    def _assign(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Labels and distances."""
+        device = self._fitted_device()
+        with runtime.session(device):
+            centroids = torch.from_numpy(self.cluster_centers_).to(device)
+            labels, distances = assign(self._embed(X), centroids)
+            return labels.cpu().numpy(), distances.cpu().numpy()
+
+
+def _compact(clustering: Clustering) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Labels without gaps, and which centroids they stand for."""
+    kept, labels = np.unique(clustering.labels.cpu().numpy(), return_inverse=True)
+    return labels, kept
+
+
+def _fitted_attributes(
+    body: torch.nn.Module, clustering: Clustering
+) -> dict[str, Any]:
+    """What `predict` and `transform` need, as after fitting had stopped there."""
+    labels, kept = _compact(clustering)
+    return {
+        "network_": body.eval(),
+        "labels_": labels,
+        "cluster_centers_": clustering.centroids.cpu().numpy()[kept],
+        "n_clusters_": len(kept),
+        "_whitening": clustering.whitening,
+    }
+
+
+def _summary(epoch: Epoch, n_clusters: int) -> dict[str, float]:
+    """An epoch's values in `history_`."""
+    sizes = epoch.clustering.labels.bincount(minlength=n_clusters).cpu().numpy()
+    inertia = epoch.clustering.distances.double().square().sum()
+    embed_seconds, cluster_seconds, train_seconds = epoch.seconds
+    return {
+        "loss": epoch.loss,
+        "nmi_previous": epoch.nmi_previous,
+        "inertia": float(inertia),
+        "smallest_cluster": int(sizes.min()),
+        "median_cluster": float(np.median(sizes)),
+        "largest_cluster": int(sizes.max()),
+        "learning_rate": epoch.learning_rate,
+        "embed_seconds": embed_seconds,
+        "cluster_seconds": cluster_seconds,
+        "train_seconds": train_seconds,
+    }
+
+
+def _collapse(epoch: Epoch) -> str | None:
+    """How the clusters of an epoch show that they have become meaningless, if so."""
+    sizes = epoch.clustering.labels.bincount()
+    n_filled = int((sizes > 0).sum())
+    share = float(sizes.max() / sizes.sum())
+    chance = math.log(n_filled)  # cross-entropy of knowing nothing, in nats
+    if n_filled == 1 or share > 0.9:
+        return f"one cluster has {share:.0%} of the images"
+    if epoch.loss > 0.99 * chance:
+        return f"the loss ({epoch.loss:.2f}) is that of guessing ({chance:.2f})"
+    return None

@@ -1,0 +1,1 @@
+"""Learning: torch in, arrays out. Nothing here imports an estimator."""

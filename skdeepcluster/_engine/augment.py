@@ -1,0 +1,75 @@
+"""Random affine views: rotation and resized crop in one resampling, per image."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def random_views(
+    pixels: Tensor,
+    *,
+    rotation: float,
+    crop_scale: tuple[float, float],
+    crop_ratio: tuple[float, float],
+    flip: float,
+    intensity: float,
+) -> Tensor:
+    """One random view of each image, of the same size; see `Augmentation`.
+
+    Parameters
+    ----------
+    pixels : Tensor of shape (n, channels, height, width), float32
+        Standardised images.
+
+    Returns
+    -------
+    Tensor of shape (n, channels, height, width), float32
+    """
+    n, _, height, width = pixels.shape
+    theta = _random_affine(
+        n, width / height, rotation, crop_scale, crop_ratio, flip, pixels.device
+    )
+    grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
+    # What lies outside the image is taken from its border, which in medical
+    # images mostly is the background, whatever value that has.
+    views = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    if intensity:
+        contrast, brightness = _uniform(2, n, -intensity, intensity, pixels.device)
+        views = views * (1 + contrast).view(n, 1, 1, 1) + brightness.view(n, 1, 1, 1)
+    return views
+
+
+def _random_affine(
+    n: int,
+    aspect: float,
+    rotation: float,
+    crop_scale: tuple[float, float],
+    crop_ratio: tuple[float, float],
+    flip: float,
+    device: torch.device,
+) -> Tensor:
+    """Maps from view to image in coordinates of [-1, 1], of shape (n, 2, 3)."""
+    (angle,) = _uniform(1, n, -math.radians(rotation), math.radians(rotation), device)
+    (area,) = _uniform(1, n, *crop_scale, device)
+    (log_ratio,) = _uniform(1, n, *map(math.log, crop_ratio), device)
+    width = (area * log_ratio.exp()).sqrt().clamp(max=1)
+    height = (area / log_ratio.exp()).sqrt().clamp(max=1)
+    shift_x, shift_y = _uniform(2, n, -1, 1, device)
+    shift_x, shift_y = shift_x * (1 - width), shift_y * (1 - height)
+    mirror = 1 - 2 * (torch.rand(n, device=device) < flip).float()
+    cos, sin = angle.cos(), angle.sin()
+    # The crop is cut from the rotated image, and the angle is one of pixels:
+    # in normalised coordinates a rotation of an oblong image is no rotation.
+    row_x = [cos * width * mirror, -sin * height / aspect]
+    row_x += [cos * shift_x - sin * shift_y / aspect]
+    row_y = [sin * width * mirror * aspect, cos * height]
+    row_y += [sin * shift_x * aspect + cos * shift_y]
+    return torch.stack([torch.stack(row_x, 1), torch.stack(row_y, 1)], 1)
+
+
+def _uniform(rows: int, n: int, low: float, high: float, device: torch.device) -> Tensor:
+    return low + (high - low) * torch.rand(rows, n, device=device)

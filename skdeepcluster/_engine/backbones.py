@@ -1,0 +1,296 @@
+"""Networks by name, cut where their embedding comes out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
+RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
+NAMES = (*VGGS, *RESNETS, "small_cnn")
+
+
+@dataclass
+class Backbone:
+    """A network in two parts: images → embedding → what a classifier is put on."""
+
+    body: nn.Module
+    neck: nn.Module
+    n_features: int
+
+
+def minimum_size(backbone: str | Callable[[], nn.Module]) -> int:
+    """The smallest height and width, in pixels, that a backbone is given.
+
+    No convolution sees a map narrower than two pixels then. On such a map, oneDNN's
+    bfloat16 convolutions leave parts of the gradient unwritten where they stride, and
+    give an image another embedding alone than among others.
+    """
+    if callable(backbone):
+        return 1
+    return 48 if backbone in RESNETS else 32
+
+
+def build(
+    backbone: str | Callable[[], nn.Module],
+    *,
+    in_channels: int,
+    size: tuple[int, int],
+    embedding_layer: str = "auto",
+    sobel: bool = False,
+    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
+) -> Backbone:
+    """A randomly initialised backbone, or one that starts from `weights`.
+
+    Parameters
+    ----------
+    backbone : str or callable
+        One of `NAMES`, or what returns an ``nn.Module``.
+    in_channels : int
+        Channels of the images. No torchvision model takes one channel, so the
+        first convolution is made anew where its number of channels differs.
+    embedding_layer : {"auto", "fc", "pool"}
+        ``"fc"`` is the output of the second fully connected layer, before its
+        ReLU (VGG only), ``"pool"`` the average over the last feature map;
+        ``"auto"`` is ``"fc"`` for VGG and ``"pool"`` elsewhere.
+    sobel : bool
+        Whether the network sees the two derivatives of the grey image instead.
+    weights : mapping, path or None
+        A state dict to start from, or the file of one.
+
+    Raises
+    ------
+    ValueError
+        If the layer does not exist in that backbone, or the weights do not fit.
+    TypeError
+        If the callable returns something else than a module.
+    """
+    model, neck = _build_model(backbone, embedding_layer)
+    _adapt_first_convolution(model, 2 if sobel else in_channels)
+    for layer in model.modules():
+        if type(layer) is nn.Linear:
+            layer.__class__ = SteadyLinear
+    if weights is not None:
+        _load_weights(model, weights)
+    if sobel:
+        body: nn.Module = nn.Sequential()
+        body.add_module("sobel", Sobel())
+        body.add_module("backbone", model)
+    else:
+        body = model
+    return Backbone(body, neck, _embedding_size(body, backbone, in_channels, size))
+
+
+def _build_model(
+    backbone: str | Callable[[], nn.Module], embedding_layer: str
+) -> tuple[nn.Module, nn.Module]:
+    if embedding_layer == "fc" and backbone not in VGGS:
+        raise ValueError(
+            f"embedding_layer='fc' needs a VGG, and backbone={backbone!r} has no two "
+            "fully connected layers; use 'pool' or 'auto'."
+        )
+    if callable(backbone):
+        model = backbone()
+        if not isinstance(model, nn.Module):
+            raise TypeError(
+                f"backbone={backbone!r} returned {type(model).__name__}; "
+                "a callable backbone has to return a torch.nn.Module."
+            )
+        return Pooled(model), nn.Identity()
+    if backbone == "small_cnn":
+        return SmallCNN(), nn.Identity()
+
+    import torchvision.models  # 1.5 s, so only where one of its models is asked for
+
+    model = getattr(torchvision.models, backbone)(weights=None)
+    if backbone in RESNETS:
+        model.fc = nn.Identity()
+        return model, nn.Identity()
+    if embedding_layer == "pool":
+        model.avgpool = nn.AdaptiveAvgPool2d(1)
+        model.classifier = nn.Identity()
+        return model, nn.Identity()
+    layers = model.classifier
+    model.classifier = layers[:4]  # linear, ReLU, dropout, linear
+    return model, layers[4:6]  # ReLU, dropout; the last one knows ImageNet's classes
+
+
+def _embedding_size(
+    body: nn.Module,
+    backbone: str | Callable[[], nn.Module],
+    in_channels: int,
+    size: tuple[int, int],
+) -> int:
+    body.eval()
+    try:
+        with torch.no_grad():
+            output = body(torch.zeros(2, in_channels, *size))
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"backbone={backbone!r} cannot take images of {in_channels} channel(s) and "
+            f"{size[0]} × {size[1]} pixels ({reason}); give another image_size."
+        ) from error
+    return int(output.shape[1])
+
+
+def _adapt_first_convolution(model: nn.Module, in_channels: int) -> None:
+    for parent in model.modules():
+        for name, layer in parent.named_children():
+            if not isinstance(layer, nn.Conv2d):
+                continue
+            if layer.in_channels != in_channels:
+                first = nn.Conv2d(
+                    in_channels,
+                    layer.out_channels,
+                    layer.kernel_size,  # type: ignore[arg-type]
+                    layer.stride,  # type: ignore[arg-type]
+                    layer.padding,  # type: ignore[arg-type]
+                    layer.dilation,  # type: ignore[arg-type]
+                    bias=layer.bias is not None,
+                    padding_mode=layer.padding_mode,
+                )
+                nn.init.kaiming_normal_(first.weight, mode="fan_out")
+                if first.bias is not None:
+                    nn.init.zeros_(first.bias)
+                setattr(parent, name, first)
+            return
+
+
+def _load_weights(
+    model: nn.Module, weights: Mapping[str, Tensor] | str | os.PathLike[str]
+) -> None:
+    given = weights if isinstance(weights, Mapping) else _read_weights(weights)
+    wanted = model.state_dict()
+    missing = sorted(set(wanted) - set(given))
+    if missing:
+        raise ValueError(
+            f"weights lack {len(missing)} of the {len(wanted)} tensors of the "
+            f"backbone, {missing[0]!r} for one; they seem to be of another network."
+        )
+    # The classifier of whatever the weights were trained for is left out.
+    state = {name: given[name] for name in wanted}
+    for name, tensor in wanted.items():
+        shape = tuple(state[name].shape)
+        if tensor.ndim == 4 and tensor.shape[1] == 1 and shape[1:2] == (3,):
+            state[name] = state[name].sum(1, keepdim=True)  # grey is r = g = b
+        elif shape != tuple(tensor.shape):
+            raise ValueError(
+                f"weights[{name!r}] has shape {shape}, and the backbone "
+                f"{tuple(tensor.shape)}; they are of another network, or of one "
+                "with another number of channels."
+            )
+    model.load_state_dict(state)
+
+
+def _read_weights(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
+    name = os.fspath(path)
+    try:
+        if name.endswith(".safetensors"):
+            from safetensors.torch import load_file
+
+            return load_file(name)
+        state: Any = torch.load(name, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"weights={name!r} is no state dict that torch can read safely "
+            f"({type(error).__name__}); save one with torch.save(model.state_dict(), "
+            "path) or with safetensors."
+        ) from error
+    if not isinstance(state, Mapping):
+        raise ValueError(f"weights={name!r} holds a {type(state).__name__}, no dict.")
+    return state
+
+
+class SteadyLinear(nn.Linear):
+    """A linear layer that evaluates in float32 whatever the precision around it.
+
+    A matrix product adds up in an order that changes with the number of its rows.
+    In bfloat16 that ends in differences of 0.4 %, and the cluster of an image would
+    depend on how many others are asked for along with it.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(features)
+        with torch.autocast(features.device.type, enabled=False):
+            return super().forward(features.float())
+
+
+class Sobel(nn.Module):
+    """Grey image → its two derivatives by Sobel's kernels, as in DeepCluster."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        grey = F.pad(pixels.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+        horizontal = grey.new_tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
+        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
+        return F.conv2d(grey, kernels)
+
+
+class Pooled(nn.Module):
+    """A module of the user's, its feature map averaged to one vector an image."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.module(pixels)
+        if features.ndim == 4:
+            features = features.mean((2, 3))
+        return features.flatten(1)
+
+
+class SmallCNN(nn.Module):
+    """Four convolutions of 32, 64, 128 and 256 channels and a two-layer perceptron.
+
+    For small images on a laptop. The last map is kept as a grid instead of being
+    averaged to one vector, so that where something is still counts; the embedding
+    is standardised over the batch, for ReLU features sit in a narrow cone.
+    """
+
+    grid = 4
+    n_features = 128
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 32, 64, 128, 256)
+        layers: list[nn.Module] = []
+        for depth, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            if depth:
+                layers.append(nn.MaxPool2d(2))
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(self.grid)
+        self.projection = nn.Sequential(
+            nn.Linear(widths[-1] * self.grid**2, 512, bias=False),
+            nn.BatchNorm1d(512),
+            nn.ReLU(inplace=True),
+            nn.Linear(512, self.n_features, bias=False),
+            nn.BatchNorm1d(self.n_features, affine=False),
+        )
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features = self.avgpool(self.features(pixels))
+        return self.projection(features.flatten(1))  # type: ignore[no-any-return]
+
+
+class Head(nn.Linear):
+    """A linear classifier of pseudo-labels."""
+
+    def reset_parameters(self) -> None:
+        """Weights from N(0, 0.01²), as DeepCluster draws them."""
+        nn.init.normal_(self.weight, std=0.01)
+        nn.init.zeros_(self.bias)

@@ -1,0 +1,105 @@
+"""Device, precision, random state and torch's settings: the one seam to hardware."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device that `name` asks for; ``"auto"`` is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the name, or this machine has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={name!r} cannot be used on this machine ({reason}); "
+            "device='auto' takes the best one that is there."
+        ) from error
+    return device
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """``"auto"`` is bfloat16 where the hardware has matrix units built for it."""
+    if precision != "auto":
+        return precision
+    if device.type == "cpu":
+        built_for_it = torch.cpu.get_capabilities().get("amx_bf16", False)
+    elif device.type == "cuda":
+        built_for_it = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        built_for_it = False
+    return "bfloat16" if built_for_it else "float32"
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Mixed precision for the network; a no-op in float32."""
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
+    )
+
+
+@contextmanager
+def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
+    """Torch as the engine needs it; the caller's settings come back, also on error.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device that the session works on.
+    seed : int or None
+        Seeds torch's generators inside the session. None leaves them alone, for
+        sessions that draw nothing.
+    """
+    # Float32 has to mean float32: the assignment of an image to its nearest
+    # centroid would otherwise depend on settings made elsewhere in the process.
+    products = (
+        torch.backends.mkldnn.matmul,
+        torch.backends.mkldnn.conv,
+        torch.backends.cuda.matmul,
+        torch.backends.cudnn.conv,
+    )
+    precisions = [product.fp32_precision for product in products]
+    default_dtype = torch.get_default_dtype()
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        # The cache of narrowed weights is only emptied on leaving the outermost
+        # autocast, so within any other it would train on the weights of step one.
+        stack.enter_context(
+            torch.autocast(device.type, enabled=False, cache_enabled=False)
+        )
+        if seed is not None:
+            on_cuda = [device] if device.type == "cuda" else []
+            stack.enter_context(torch.random.fork_rng(on_cuda))
+            torch.manual_seed(seed)
+        try:
+            torch.set_default_dtype(torch.float32)
+            for product in products:
+                product.fp32_precision = "ieee"
+            yield
+        finally:
+            torch.set_default_dtype(default_dtype)
+            for product, precision in zip(products, precisions, strict=True):
+                product.fp32_precision = precision
+
+
+def clock(device: torch.device) -> float:
+    """Seconds, once the device has done what it was told so far."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

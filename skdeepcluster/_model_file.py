@@ -1,0 +1,186 @@
+"""A fitted estimator as one safetensors file: tensors, and JSON in the header."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._engine import runtime
+from skdeepcluster._engine.embedding import Whitening
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+FORMAT = "skdeepcluster"
+VERSION = 1
+_ARRAYS = ("cluster_centers_", "labels_", "last_epoch_labels_")
+_MAYBE_ARRAYS = ("pixel_mean_", "pixel_std_")
+_VALUES = (
+    "image_shape_",
+    "inertia_",
+    "n_clusters_",
+    "n_epochs_",
+    "n_features_in_",
+    "precision_",
+)
+
+
+def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> None:
+    """See `DeepClusterCategorizer.save`."""
+    if callable(estimator.backbone):
+        raise ValueError(
+            f"backbone={estimator.backbone!r} is code, which a model file does not "
+            "hold; use pickle or joblib for this estimator, or a backbone by name."
+        )
+    parameters = estimator.get_params(deep=False)
+    parameters["weights"] = None
+    parameters["device"] = str(parameters["device"])
+    if not isinstance(parameters["random_state"], int | np.integer):
+        parameters["random_state"] = None
+    if isinstance(parameters["augmentation"], Augmentation):
+        parameters["augmentation"] = parameters["augmentation"].get_params()
+    attributes = {name: getattr(estimator, name) for name in _VALUES}
+    if hasattr(estimator, "feature_names_in_"):
+        attributes["feature_names_in_"] = list(estimator.feature_names_in_)
+
+    arrays = {name: getattr(estimator, name) for name in (*_ARRAYS, *_MAYBE_ARRAYS)}
+    arrays |= {f"history_.{name}": row for name, row in estimator.history_.items()}
+    tensors = {
+        name: torch.from_numpy(np.ascontiguousarray(array))
+        for name, array in arrays.items()
+        if array is not None
+    }
+    if estimator._whitening is not None:
+        tensors["whitening.mean"] = estimator._whitening.mean
+        tensors["whitening.components"] = estimator._whitening.components
+    for name, tensor in estimator.network_.state_dict().items():
+        tensors[f"network_.{name}"] = tensor
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+    model = {"parameters": parameters, "attributes": attributes}
+    header = {"format": FORMAT, "version": str(VERSION)}
+    header["model"] = json.dumps(model, default=np.generic.item)
+    target = Path(path)
+    handle, unfinished = tempfile.mkstemp(dir=target.parent, suffix=".unfinished")
+    os.close(handle)
+    try:
+        save_file(tensors, unfinished, metadata=header)
+        os.replace(unfinished, target)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def read(
+    cls: type[DeepClusterCategorizer], path: str | os.PathLike[str]
+) -> DeepClusterCategorizer:
+    """See `DeepClusterCategorizer.load`."""
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            header = file.metadata() or {}
+            _check_format(header, path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is no model of skdeepcluster, or is damaged ({error})."
+        ) from error
+    try:
+        return _rebuild(cls, json.loads(header["model"]), tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path} is a damaged model of skdeepcluster ({reason}); save it again."
+        ) from error
+
+
+def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
+    if header.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} is no model of skdeepcluster: give a file that "
+            "DeepClusterCategorizer.save wrote."
+        )
+    if header.get("version") != str(VERSION):
+        raise ValueError(
+            f"{path} has format version {header.get('version')!r}, and this "
+            f"skdeepcluster reads version {VERSION}: install the newer one."
+        )
+
+
+def _rebuild(
+    cls: type[DeepClusterCategorizer],
+    model: dict[str, Any],
+    tensors: dict[str, torch.Tensor],
+) -> DeepClusterCategorizer:
+    parameters = dict(model["parameters"])
+    for name in ("image_shape",):
+        if parameters[name] is not None:
+            parameters[name] = tuple(parameters[name])
+    if isinstance(parameters["augmentation"], dict):
+        ranges = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in parameters["augmentation"].items()
+        }
+        parameters["augmentation"] = Augmentation(**ranges)
+    estimator = cls(**parameters)
+    estimator._validate_params()
+
+    attributes = dict(model["attributes"])
+    for name in _VALUES:
+        setattr(estimator, name, attributes[name])
+    estimator.image_shape_ = tuple(estimator.image_shape_)
+    if "feature_names_in_" in attributes:
+        names = np.array(attributes["feature_names_in_"], dtype=object)
+        estimator.feature_names_in_ = names
+    for name in _ARRAYS:
+        setattr(estimator, name, tensors[name].numpy())
+    for name in _MAYBE_ARRAYS:
+        setattr(estimator, name, tensors[name].numpy() if name in tensors else None)
+    estimator.history_ = {
+        name.removeprefix("history_."): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith("history_.")
+    }
+
+    device = _device(estimator.device)
+    estimator.device_ = str(device)
+    estimator._whitening = None
+    if "whitening.mean" in tensors:
+        estimator._whitening = Whitening(
+            tensors["whitening.mean"].to(device),
+            tensors["whitening.components"].to(device),
+        )
+    # On the meta device, so that no random weights are drawn only to be replaced.
+    with torch.device("meta"):
+        backbone = estimator._build_backbone()
+    state = {
+        name.removeprefix("network_."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("network_.")
+    }
+    backbone.body.load_state_dict(state, assign=True)
+    network = backbone.body.float().to(device, memory_format=torch.channels_last)
+    estimator.network_ = network.eval()
+    n_features = backbone.n_features
+    if estimator._whitening is not None:
+        n_features = len(estimator._whitening.components)
+    if estimator.cluster_centers_.shape != (estimator.n_clusters_, n_features):
+        raise ValueError("the centroids do not fit the network")
+    return estimator
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return runtime.resolve_device(name)
+    except ValueError as error:
+        warnings.warn(f"{error} The model was put on the CPU.", stacklevel=5)
+        return torch.device("cpu")

@@ -1,0 +1,130 @@
+"""What comes in as images: folded to rows, or refused with what would do."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skdeepcluster._engine.images import first_unusable, pixel_statistics
+
+_ACCEPTED = (
+    "X takes images of shape (n, height, width) or (n, height, width, channels) with "
+    "1 or 3 channels, or flat rows of shape (n, n_features)"
+)
+_SCALE_SAMPLE = 256
+
+
+def fold(
+    X: ArrayLike, image_shape: tuple[int, ...] | None
+) -> tuple[Any, tuple[int, ...] | None]:
+    """X as rows, and the (height, width, channels) of its images.
+
+    Parameters
+    ----------
+    X : array-like
+        What the user gave.
+    image_shape : tuple of int or None
+        Shape of an image where rows are images.
+
+    Returns
+    -------
+    rows : array-like of shape (n, n_features)
+        A view where X is an array; what is no picture is passed through, for
+        scikit-learn's own validation.
+    shape : tuple of three int or None
+        None for feature vectors.
+
+    Raises
+    ------
+    ValueError
+        If X has another number of dimensions, the channels stand elsewhere, an
+        image has no pixels, or `image_shape` does not fit.
+    """
+    expected = _normal_shape(image_shape) if image_shape is not None else None
+    if not hasattr(X, "shape"):
+        try:
+            X = np.asarray(X)
+        except ValueError as error:
+            raise ValueError(
+                f"{_ACCEPTED}, all images of one size. Got a sequence whose items "
+                f"differ in size; resize or pad them first. ({error})"
+            ) from error
+    given: tuple[int, ...] = tuple(X.shape)  # type: ignore[union-attr]
+    if len(given) < 3:
+        if expected is not None and len(given) == 2 and given[1] != math.prod(expected):
+            raise ValueError(
+                f"image_shape={image_shape} has {math.prod(expected)} pixel values, "
+                f"and the rows of X have {given[1]}; give the shape that they were "
+                "flattened from."
+            )
+        return X, expected
+    if 0 in given[1:]:
+        raise ValueError(f"{_ACCEPTED}. Got shape {given}: its images have no pixels.")
+    if len(given) == 4 and given[3] not in (1, 3) and given[1] in (1, 3):
+        raise ValueError(
+            f"{_ACCEPTED}. Got shape {given}, which has its channels on axis 1: move "
+            "them to the end with np.moveaxis(X, 1, -1)."
+        )
+    if len(given) > 4 or (len(given) == 4 and given[3] not in (1, 3)):
+        raise ValueError(
+            f"{_ACCEPTED}. Got shape {given}; of volumes and films, give each slice "
+            "or frame as an image of its own."
+        )
+    shape = _normal_shape(given[1:])
+    if expected is not None and shape != expected:
+        raise ValueError(
+            f"image_shape={image_shape}, and X has images of shape {given[1:]}; leave "
+            "image_shape out, or give flat rows."
+        )
+    rows = np.asarray(X)
+    return rows.reshape(len(rows), math.prod(shape)), shape
+
+
+def _normal_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    whole = all(isinstance(side, int | np.integer) and side > 0 for side in shape)
+    if len(shape) not in (2, 3) or not whole or (len(shape) == 3 and shape[2] not in (1, 3)):
+        raise ValueError(
+            "image_shape must be (height, width) or (height, width, channels), with 1 "
+            f"or 3 channels and at least one pixel. Got {shape!r} instead."
+        )
+    height, width, channels = (*shape, 1)[:3]
+    return int(height), int(width), int(channels)
+
+
+def check_finite(rows: NDArray[Any]) -> None:
+    """Raise ValueError that names the first image with a pixel torch cannot take."""
+    found = first_unusable(rows)
+    if found is None:
+        return
+    image, value = found
+    if math.isfinite(value):
+        problem = f"{value:g}, beyond the range of float32 (inf there)"
+        remedy = "scale the pixels, or clip them with np.clip"
+    else:
+        problem = "NaN" if math.isnan(value) else "inf"
+        remedy = "replace such pixels, with np.nan_to_num for one, or leave images out"
+    raise ValueError(f"X contains {problem}, first in image {image}; {remedy}.")
+
+
+def on_another_scale(
+    rows: NDArray[Any],
+    shape: tuple[int, ...],
+    mean: NDArray[np.float64],
+    std: NDArray[np.float64],
+) -> bool:
+    """Whether pixels are far from those that a set was standardised with.
+
+    Such as [0, 1] where 0 to 255 was fitted. Judged on some of the images; blank
+    ones never are far.
+    """
+    sample = rows[:: max(1, len(rows) // _SCALE_SAMPLE)]
+    found_mean, found_std = pixel_statistics(sample, shape)
+    usable = (std > 0) & (found_std > 0)
+    if not usable.any():
+        return False
+    spread = float(np.median(found_std[usable] / std[usable]))
+    shift = float(np.median(np.abs(found_mean - mean)[usable] / std[usable]))
+    return not 0.02 < spread < 50 or shift > 10

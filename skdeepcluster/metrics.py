@@ -1,0 +1,135 @@
+"""How pure clusters are, against labels that training never saw.
+
+Purity and NMI compare only at an equal number of clusters and of images: both rise
+with the number of clusters, purity up to 1 when every image has one of its own, and
+on random labels too. :func:`sklearn.metrics.adjusted_mutual_info_score` is adjusted
+for chance and stays near 0 there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+from sklearn.metrics import make_scorer, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
+
+__all__ = [
+    "cluster_purity_score",
+    "nmi_scorer",
+    "pseudo_label_nmi",
+    "pseudo_label_purity",
+    "purity_scorer",
+]
+
+
+def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> float:
+    r"""Share of images that belong to the most frequent class of their cluster.
+
+    .. math:: CP(X, L) = \frac{1}{N} \sum_k \max_j |x_k \cap l_j|
+
+    with the clusters :math:`x_k`, the classes :math:`l_j` and the number of images
+    :math:`N`: equation (3) of Kart et al. (2021).
+
+    Parameters
+    ----------
+    labels_true : array-like of shape (n_samples,)
+        Classes: integers, strings or anything else that can be sorted.
+    labels_pred : array-like of shape (n_samples,)
+        Clusters. Their names do not matter.
+
+    Returns
+    -------
+    float
+        In (0, 1]. At least the share of the most frequent class, and 1 when no
+        cluster holds two classes, as for clusters of one image each.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, or are not one-dimensional.
+
+    See Also
+    --------
+    sklearn.metrics.adjusted_mutual_info_score : Adjusted for chance, so that it can
+        be compared between numbers of clusters; purity can not.
+
+    Examples
+    --------
+    >>> from skdeepcluster.metrics import cluster_purity_score
+    >>> cluster_purity_score(["SA", "SA", "SA", "LA", "LA"], [0, 0, 1, 1, 1])
+    0.8
+    """
+    counts = contingency_matrix(labels_true, labels_pred)
+    if counts.size == 0:
+        raise ValueError("labels_true and labels_pred are empty: give one label each.")
+    return float(counts.max(axis=0).sum() / counts.sum())
+
+
+purity_scorer = make_scorer(cluster_purity_score)
+"""Scorer of :func:`cluster_purity_score` on ``estimator.predict(X)``.
+
+For ``scoring=`` in :func:`~sklearn.model_selection.cross_validate` and grid searches.
+scikit-learn gives clusterers unshuffled folds by default, and archives come sorted:
+shuffle, or group by patient.
+"""
+
+nmi_scorer = make_scorer(normalized_mutual_info_score)
+"""Scorer of scikit-learn's NMI (arithmetic mean) on ``estimator.predict(X)``.
+
+``2 I(X; Y) / (H(X) + H(Y))``: equation (2) of Kart et al. (2021).
+"""
+
+
+def pseudo_label_purity(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """Purity of an epoch's own assignment: the curve of the paper's Figure 2.
+
+    For :class:`sklearn.callback.ScoringMonitor`, which calls it once an epoch. Other
+    than `purity_scorer` it costs no pass over the images: it reads the ``labels_``
+    that the epoch was trained on.
+
+    Parameters
+    ----------
+    estimator : DeepClusterCategorizer
+        As the callback hands it over.
+    X : object
+        Ignored.
+    y : array-like of shape (n_samples,)
+        Classes of the images that the estimator is being fitted on.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from sklearn.callback import ScoringMonitor
+    >>> from skdeepcluster.metrics import pseudo_label_purity
+    >>> monitor = ScoringMonitor(scoring={"purity": pseudo_label_purity})
+    """
+    return cluster_purity_score(y, estimator.labels_)
+
+
+def pseudo_label_nmi(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """NMI of an epoch's own assignment with `y`; see :func:`pseudo_label_purity`.
+
+    Parameters
+    ----------
+    estimator : DeepClusterCategorizer
+        As the callback hands it over.
+    X : object
+        Ignored.
+    y : array-like of shape (n_samples,)
+        Classes of the images that the estimator is being fitted on.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from sklearn.callback import ScoringMonitor
+    >>> from skdeepcluster.metrics import pseudo_label_nmi
+    >>> monitor = ScoringMonitor(scoring={"nmi": pseudo_label_nmi})
+    """
+    return float(normalized_mutual_info_score(y, estimator.labels_))
