@@ -78,8 +78,9 @@ class DeepClusterCategorizer(
     Parameters
     ----------
     n_clusters : int, default=8
-        The number of clusters to find, at least 1. The paper takes 8 times the number of
-        categories expected: pure clusters are easily merged, mixed ones not parted.
+        The number of clusters to find, at least 1. The paper takes 8 times the
+        number of categories expected: pure clusters are easily merged, mixed ones
+        not parted.
 
     backbone : str or callable, default="vgg16_bn"
         The network, from random weights: torchvision's ``"vgg11"`` to
@@ -138,8 +139,8 @@ class DeepClusterCategorizer(
         is clustered: a baseline.
 
     batch_size : int, default=256
-        Images a step, at least 2. An epoch is cut into batches of equal size, none larger
-        than this and none of a single image. A few thousand images want 64: with
+        Images a step, at least 2. An epoch is cut into batches of equal size, none
+        larger than this and none of a single image. A few thousand images want 64: with
         256 they learn little, for want of steps.
 
     learning_rate : float, default=0.05
@@ -284,6 +285,8 @@ class DeepClusterCategorizer(
         "precision": [StrOptions({"auto", *runtime.PRECISIONS})],
         "random_state": ["random_state"],
     }
+
+    image_shape_: tuple[int, ...]
 
     _doc_link_module = "skdeepcluster"
     _doc_link_template = (
@@ -623,15 +626,16 @@ class DeepClusterCategorizer(
         """What draws a random view of each image of a batch."""
         if self.augmentation is False or len(self.image_shape_) == 1:
             return None
-        augmentation = self.augmentation or Augmentation()
+        augmentation = self.augmentation
+        if not isinstance(augmentation, Augmentation):
+            augmentation = Augmentation()
         augmentation._validate()
         return functools.partial(random_views, **augmentation.get_params())
 
     def _alternation(self, rows: NDArray[Any], device: torch.device) -> Alternation:
         view = self._view()
         backbone = self._build_backbone()
-        for module in (backbone.body, backbone.neck):
-            module.to(device, memory_format=torch.channels_last)
+        backbone.to(device)
         return Alternation(
             backbone=backbone,
             images=self._images(rows, device),
@@ -720,14 +724,17 @@ class DeepClusterCategorizer(
 
     def _embed(self, X: ArrayLike) -> torch.Tensor:
         rows = self._check_images(X, reset=False)
-        if self.pixel_mean_ is not None and on_another_scale(
-            rows, self.image_shape_, self.pixel_mean_, self.pixel_std_
+        mean, std = self.pixel_mean_, self.pixel_std_
+        if (
+            mean is not None
+            and std is not None
+            and on_another_scale(rows, self.image_shape_, mean, std)
         ):
             warnings.warn(
                 "The pixels of X are on quite another scale than those that "
-                f"{type(self).__name__} was fitted on (mean {self.pixel_mean_.mean():.3g},"
-                f" standard deviation {self.pixel_std_.mean():.3g}), so the clusters "
-                "may be wrong; give them in the units of the fit.",
+                f"{type(self).__name__} was fitted on (mean {mean.mean():.3g}, "
+                f"standard deviation {std.mean():.3g}), so the clusters may be "
+                "wrong; give them in the units of the fit.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -754,9 +761,7 @@ def _compact(clustering: Clustering) -> tuple[NDArray[np.int64], NDArray[np.int6
     return labels, kept
 
 
-def _fitted_attributes(
-    body: torch.nn.Module, clustering: Clustering
-) -> dict[str, Any]:
+def _fitted_attributes(body: torch.nn.Module, clustering: Clustering) -> dict[str, Any]:
     """What `predict` and `transform` need, as after fitting had stopped there."""
     labels, kept = _compact(clustering)
     return {

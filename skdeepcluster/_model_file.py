@@ -122,11 +122,10 @@ def _rebuild(
     tensors: dict[str, torch.Tensor],
 ) -> DeepClusterCategorizer:
     parameters = dict(model["parameters"])
-    for name in ("image_shape",):
-        if parameters[name] is not None:
-            parameters[name] = tuple(parameters[name])
+    if parameters["image_shape"] is not None:
+        parameters["image_shape"] = tuple(parameters["image_shape"])
     if isinstance(parameters["augmentation"], dict):
-        ranges = {
+        ranges: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in parameters["augmentation"].items()
         }
@@ -168,8 +167,10 @@ def _rebuild(
         if name.startswith("network_.")
     }
     backbone.body.load_state_dict(state, assign=True)
-    network = backbone.body.float().to(device, memory_format=torch.channels_last)
-    estimator.network_ = network.eval()
+    backbone.body.float()
+    backbone.neck = torch.nn.Identity()  # the classifier's, not needed to predict
+    backbone.to(device)
+    estimator.network_ = backbone.body.eval()
     n_features = backbone.n_features
     if estimator._whitening is not None:
         n_features = len(estimator._whitening.components)
@@ -178,7 +179,7 @@ def _rebuild(
     return estimator
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str | torch.device) -> torch.device:
     try:
         return runtime.resolve_device(name)
     except ValueError as error:

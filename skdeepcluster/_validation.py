@@ -52,7 +52,7 @@ def fold(
                 f"{_ACCEPTED}, all images of one size. Got a sequence whose items "
                 f"differ in size; resize or pad them first. ({error})"
             ) from error
-    given: tuple[int, ...] = tuple(X.shape)  # type: ignore[union-attr]
+    given: tuple[int, ...] = tuple(X.shape)
     if len(given) < 3:
         if expected is not None and len(given) == 2 and given[1] != math.prod(expected):
             raise ValueError(
@@ -85,7 +85,11 @@ def fold(
 
 def _normal_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     whole = all(isinstance(side, int | np.integer) and side > 0 for side in shape)
-    if len(shape) not in (2, 3) or not whole or (len(shape) == 3 and shape[2] not in (1, 3)):
+    if (
+        len(shape) not in (2, 3)
+        or not whole
+        or (len(shape) == 3 and shape[2] not in (1, 3))
+    ):
         raise ValueError(
             "image_shape must be (height, width) or (height, width, channels), with 1 "
             f"or 3 channels and at least one pixel. Got {shape!r} instead."

@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.metrics import make_scorer, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
+from sklearn.utils import check_consistent_length, column_or_1d
 
 __all__ = [
     "cluster_purity_score",
@@ -47,7 +48,7 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
     Raises
     ------
     ValueError
-        If the two differ in length, or are not one-dimensional.
+        If the two differ in length, are not one-dimensional, or are empty.
 
     See Also
     --------
@@ -60,9 +61,11 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
     >>> cluster_purity_score(["SA", "SA", "SA", "LA", "LA"], [0, 0, 1, 1, 1])
     0.8
     """
-    counts = contingency_matrix(labels_true, labels_pred)
-    if counts.size == 0:
+    labels_true, labels_pred = column_or_1d(labels_true), column_or_1d(labels_pred)
+    check_consistent_length(labels_true, labels_pred)
+    if len(labels_true) == 0:
         raise ValueError("labels_true and labels_pred are empty: give one label each.")
+    counts = contingency_matrix(labels_true, labels_pred)
     return float(counts.max(axis=0).sum() / counts.sum())
 
 

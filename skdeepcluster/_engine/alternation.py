@@ -112,7 +112,9 @@ class Alternation:
             whitening = Whitening.fit(embeddings, self.pca_components)
         points = on_sphere(embeddings, whitening)
         seed = int(torch.randint(2**31 - 1, ()))
-        centroids = kmeans(points, self.n_clusters, n_iter=self.kmeans_n_iter, seed=seed)
+        centroids = kmeans(
+            points, self.n_clusters, n_iter=self.kmeans_n_iter, seed=seed
+        )
         labels, distances = assign(points, centroids)
         return Clustering(labels, distances, centroids, whitening)
 

@@ -55,7 +55,8 @@ def _random_affine(
     """Maps from view to image in coordinates of [-1, 1], of shape (n, 2, 3)."""
     (angle,) = _uniform(1, n, -math.radians(rotation), math.radians(rotation), device)
     (area,) = _uniform(1, n, *crop_scale, device)
-    (log_ratio,) = _uniform(1, n, *map(math.log, crop_ratio), device)
+    low, high = crop_ratio
+    (log_ratio,) = _uniform(1, n, math.log(low), math.log(high), device)
     width = (area * log_ratio.exp()).sqrt().clamp(max=1)
     height = (area / log_ratio.exp()).sqrt().clamp(max=1)
     shift_x, shift_y = _uniform(2, n, -1, 1, device)
@@ -71,5 +72,7 @@ def _random_affine(
     return torch.stack([torch.stack(row_x, 1), torch.stack(row_y, 1)], 1)
 
 
-def _uniform(rows: int, n: int, low: float, high: float, device: torch.device) -> Tensor:
+def _uniform(
+    rows: int, n: int, low: float, high: float, device: torch.device
+) -> Tensor:
     return low + (high - low) * torch.rand(rows, n, device=device)

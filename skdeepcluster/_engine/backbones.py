@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,6 +24,11 @@ class Backbone:
     body: nn.Module
     neck: nn.Module
     n_features: int
+
+    def to(self, device: torch.device) -> None:
+        """Move both parts, laid out as convolutions like it."""
+        for module in (self.body, self.neck):
+            module.to(device).to(memory_format=torch.channels_last)
 
 
 def minimum_size(backbone: str | Callable[[], nn.Module]) -> int:
@@ -219,7 +225,7 @@ class SteadyLinear(nn.Linear):
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        if self.training:
+        if self.training or features.is_meta:
             return super().forward(features)
         with torch.autocast(features.device.type, enabled=False):
             return super().forward(features.float())
@@ -264,7 +270,7 @@ class SmallCNN(nn.Module):
         super().__init__()
         widths = (3, 32, 64, 128, 256)
         layers: list[nn.Module] = []
-        for depth, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for depth, (n_in, n_out) in enumerate(pairwise(widths)):
             if depth:
                 layers.append(nn.MaxPool2d(2))
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
@@ -284,7 +290,7 @@ class SmallCNN(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.avgpool(self.features(pixels))
-        return self.projection(features.flatten(1))  # type: ignore[no-any-return]
+        return self.projection(features.flatten(1))
 
 
 class Head(nn.Linear):

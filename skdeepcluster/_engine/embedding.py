@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -96,8 +95,3 @@ def on_sphere(embeddings: Tensor, whitening: Whitening | None = None) -> Tensor:
     if whitening is not None:
         embeddings = whitening(embeddings)
     return F.normalize(embeddings, dim=1)
-
-
-def to_numpy(tensor: Tensor) -> np.ndarray:
-    """A copy on the host."""
-    return tensor.detach().cpu().numpy()

@@ -73,10 +73,10 @@ class Images:
         return self._picture[2]
 
     def batch(self, index: slice | NDArray[np.int64]) -> Tensor:
-        """Standardised pixels of shape (len(index), channels, \\*size), float32."""
+        """Standardised pixels of shape (n, channels, height, width), float32."""
         rows = self.rows[index].astype(self._dtype)
         height, width, channels = self._picture
-        pixels = rows.reshape(len(rows), height, width, channels)
+        pixels: NDArray[Any] = rows.reshape(len(rows), height, width, channels)
         if self.standardize == "image":
             mean = pixels.mean((1, 2, 3), keepdims=True)
             std = pixels.std((1, 2, 3), keepdims=True)

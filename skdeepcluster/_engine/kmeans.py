@@ -44,7 +44,7 @@ def kmeans(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor
         max_points_per_centroid=len(points),
     )
     clustering.train(points.numpy())
-    return torch.from_numpy(clustering.centroids.copy())
+    return torch.tensor(clustering.centroids)
 
 
 def lloyd(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor:

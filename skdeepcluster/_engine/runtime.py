@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: str | torch.device) -> torch.device:
     """The device that `name` asks for; ``"auto"`` is CUDA where there is one.
 
     Raises
@@ -38,7 +39,10 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision != "auto":
         return precision
     if device.type == "cpu":
-        built_for_it = torch.cpu.get_capabilities().get("amx_bf16", False)
+        # Older torch cannot tell; float32 is right everywhere.
+        if not hasattr(torch.cpu, "get_capabilities"):
+            return "float32"
+        built_for_it = bool(torch.cpu.get_capabilities().get("amx_bf16"))
     elif device.type == "cuda":
         built_for_it = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
@@ -67,11 +71,11 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
     """
     # Float32 has to mean float32: the assignment of an image to its nearest
     # centroid would otherwise depend on settings made elsewhere in the process.
-    products = (
-        torch.backends.mkldnn.matmul,
-        torch.backends.mkldnn.conv,
+    products: tuple[Any, ...] = (  # untyped in torch
+        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
+        torch.backends.mkldnn.conv,  # type: ignore[attr-defined]
         torch.backends.cuda.matmul,
-        torch.backends.cudnn.conv,
+        torch.backends.cudnn.conv,  # type: ignore[attr-defined]
     )
     precisions = [product.fp32_precision for product in products]
     default_dtype = torch.get_default_dtype()
@@ -86,7 +90,10 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
         if seed is not None:
             on_cuda = [device] if device.type == "cuda" else []
             stack.enter_context(torch.random.fork_rng(on_cuda))
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch's own would seed all GPUs
+            if on_cuda:
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
         try:
             torch.set_default_dtype(torch.float32)
             for product in products:

@@ -1,0 +1,140 @@
+import pytest
+import torch
+from torch import nn
+
+from skdeepcluster._engine import backbones
+from skdeepcluster._engine.backbones import SmallCNN, Sobel, build
+
+
+def test_every_name_is_one_of_torchvision():
+    models = pytest.importorskip("torchvision.models")
+    assert len(set(backbones.NAMES)) == 14
+    for name in (*backbones.VGGS, *backbones.RESNETS):
+        assert callable(getattr(models, name))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "n_features"),
+    [
+        ("vgg11_bn", "auto", 4096),
+        ("vgg11", "fc", 4096),
+        ("vgg16_bn", "pool", 512),
+        ("resnet18", "auto", 512),
+        ("resnet50", "pool", 2048),
+        ("small_cnn", "auto", 128),
+    ],
+)
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_embedding_layers(name, layer, n_features, in_channels):
+    size = (backbones.minimum_size(name),) * 2
+    with torch.device("meta"):  # shapes only: VGGs are large
+        backbone = build(
+            name, in_channels=in_channels, size=size, embedding_layer=layer
+        )
+    assert backbone.n_features == n_features
+
+
+def test_fc_is_the_second_fully_connected_layer_before_its_relu():
+    with torch.device("meta"):
+        backbone = build("vgg16_bn", in_channels=1, size=(32, 32))
+    kinds = [isinstance(layer, nn.Linear) for layer in backbone.body.classifier]
+    assert kinds == [True, False, False, True]
+    assert [type(layer) for layer in backbone.neck] == [nn.ReLU, nn.Dropout]
+
+
+def test_fc_elsewhere_is_refused():
+    with pytest.raises(ValueError, match=r"embedding_layer='fc' needs a VGG.*resnet18"):
+        build("resnet18", in_channels=1, size=(48, 48), embedding_layer="fc")
+
+
+def test_callable_backbone():
+    def two_layers():
+        return nn.Sequential(nn.Conv2d(3, 7, 3), nn.ReLU(), nn.Conv2d(7, 9, 3))
+
+    backbone = build(two_layers, in_channels=1, size=(10, 12))
+    assert backbone.n_features == 9
+    assert backbone.body(torch.zeros(2, 1, 10, 12)).shape == (2, 9)
+
+
+def test_callable_that_returns_no_module():
+    with pytest.raises(TypeError, match=r"has to return a torch\.nn\.Module"):
+        build(lambda: 3, in_channels=1, size=(8, 8))
+
+
+def test_callable_that_cannot_take_the_images():
+    with pytest.raises(ValueError, match=r"cannot take images of 1 channel.*3 × 3"):
+        build(lambda: nn.Conv2d(1, 4, 5), in_channels=1, size=(3, 3))
+
+
+def test_weights_of_three_channels_are_summed_for_grey():
+    colour = build("small_cnn", in_channels=3, size=(32, 32)).body
+    grey = build(
+        "small_cnn", in_channels=1, size=(32, 32), weights=colour.state_dict()
+    ).body
+    pixels = torch.randn(2, 1, 32, 32)
+    torch.testing.assert_close(
+        grey.eval()(pixels), colour.eval()(pixels.expand(-1, 3, -1, -1))
+    )
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_from_a_file(tmp_path, suffix):
+    from safetensors.torch import save_file
+
+    body = build("small_cnn", in_channels=1, size=(32, 32)).body
+    path = tmp_path / f"weights.{suffix}"
+    (torch.save if suffix == "pt" else save_file)(body.state_dict(), path)
+    again = build("small_cnn", in_channels=1, size=(32, 32), weights=path).body
+    for ours, theirs in zip(again.parameters(), body.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_weights_of_an_imagenet_classifier_are_taken_without_it():
+    torchvision = pytest.importorskip("torchvision.models")
+    state = torchvision.resnet18().state_dict()
+    body = build("resnet18", in_channels=3, size=(48, 48), weights=state).body
+    assert torch.equal(body.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
+
+
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(ValueError, match="weights lack"):
+        build("small_cnn", in_channels=1, size=(32, 32), weights={})
+    state = SmallCNN().state_dict()
+    state["features.0.weight"] = torch.zeros(32, 5, 3, 3)
+    with pytest.raises(ValueError, match=r"features\.0\.weight.*\(32, 5, 3, 3\)"):
+        build("small_cnn", in_channels=1, size=(32, 32), weights=state)
+
+
+def test_weights_file_that_is_no_state_dict(tmp_path):
+    (tmp_path / "a.pt").write_bytes(b"cos\nsystem\n(S'echo hacked'\ntR.")
+    with pytest.raises(ValueError, match="no state dict that torch can read safely"):
+        build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "a.pt")
+    torch.save([1, 2], tmp_path / "b.pt")
+    with pytest.raises(ValueError, match="holds a list"):
+        build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "b.pt")
+    with pytest.raises(FileNotFoundError):
+        build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "c.pt")
+
+
+def test_sobel_is_the_gradient():
+    ramp = torch.arange(10.0).expand(1, 3, 8, 10)
+    horizontal, vertical = Sobel()(ramp)[0, :, 2:-2, 2:-2]
+    assert (horizontal.abs() == 8).all()
+    assert (vertical == 0).all()
+    assert Sobel()(torch.full((2, 1, 5, 5), 3.0)).abs().max() == 0
+
+
+def test_a_linear_layer_evaluates_in_float32():
+    body = build("small_cnn", in_channels=1, size=(32, 32)).body.eval()
+    pixels = torch.randn(64, 1, 32, 32)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        together = body(pixels)
+        alone = torch.cat([body(image[None]) for image in pixels])
+    assert together.dtype == torch.float32
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_head_is_drawn_small():
+    head = backbones.Head(1000, 50)
+    assert head.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert (head.bias == 0).all()

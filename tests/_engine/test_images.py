@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+
+from skdeepcluster._engine.images import Images, first_unusable, pixel_statistics
+
+CPU = torch.device("cpu")
+
+
+def make(rows, shape, standardize=None, size=None):
+    mean, std = pixel_statistics(rows, shape)
+    size = size or (shape[:2] if len(shape) == 3 else (1, shape[0]))
+    return Images(
+        rows, shape, size=size, standardize=standardize, mean=mean, std=std, device=CPU
+    )
+
+
+@pytest.fixture
+def rows():
+    return np.random.default_rng(0).integers(0, 256, (20, 6 * 5 * 3), np.uint8)
+
+
+def test_pixels_come_channels_first(rows):
+    batch = make(rows, (6, 5, 3)).batch(slice(2, 4))
+    assert batch.shape == (2, 3, 6, 5)
+    assert batch.dtype == torch.float32
+    np.testing.assert_array_equal(batch[0, 1], rows[2].reshape(6, 5, 3)[:, :, 1])
+
+
+def test_z_score_of_each_image(rows):
+    batch = make(rows, (6, 5, 3), "image").batch(np.arange(20))
+    flat = batch.flatten(1)
+    torch.testing.assert_close(flat.mean(1), torch.zeros(20), atol=1e-5, rtol=0)
+    torch.testing.assert_close(flat.std(1, correction=0), torch.ones(20))
+
+
+def test_z_score_of_the_set_is_one_a_channel(rows):
+    rows[:, ::3] //= 2
+    batch = make(rows, (6, 5, 3), "dataset").batch(slice(None))
+    channels = batch.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(channels.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(channels.std(1, correction=0), torch.ones(3))
+
+
+def test_feature_vectors_are_pictures_of_one_row():
+    rows = np.random.default_rng(0).normal([1, 100, -5], [1, 20, 0.1], (50, 3))
+    batch = make(rows, (3,), "dataset").batch(slice(None))
+    assert batch.shape == (50, 1, 1, 3)
+    columns = batch[:, 0, 0]
+    torch.testing.assert_close(columns.std(0, correction=0), torch.ones(3))
+
+
+@pytest.mark.parametrize("standardize", ["image", "dataset"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_blank_images_become_zeros(standardize, dtype):
+    rows = np.full((4, 9), 0.1 if dtype != np.uint8 else 7).astype(dtype)
+    batch = make(rows, (3, 3, 1), standardize).batch(slice(None))
+    assert batch.abs().max() < 1e-5
+
+
+def test_doubles_are_standardised_before_they_are_narrowed():
+    rows = 1e9 + np.random.default_rng(0).normal(size=(30, 16))
+    for standardize in ("image", "dataset"):
+        batch = make(rows, (4, 4, 1), standardize).batch(slice(None))
+        assert float(batch.std()) == pytest.approx(1, rel=0.01)
+        assert len(batch.unique()) > 400
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", ">i2", ">u2", "<i4", "f2", ">f4", "f8", "?"]
+)
+def test_any_real_dtype(dtype, rows):
+    given = (rows // 3).astype(dtype)
+    batch = make(given, (6, 5, 3)).batch(slice(None))
+    np.testing.assert_array_equal(
+        batch.permute(0, 2, 3, 1).flatten(1), given.astype(np.float32)
+    )
+
+
+def test_resized_to_what_the_network_takes(rows):
+    batch = make(rows, (6, 5, 3), size=(12, 10)).batch(slice(0, 2))
+    assert batch.shape == (2, 3, 12, 10)
+
+
+def test_shrinking_does_not_alias():
+    checkerboard = (np.indices((64, 64)).sum(0) % 2).reshape(1, -1).astype(np.float32)
+    batch = make(checkerboard, (64, 64, 1), size=(16, 16)).batch(slice(None))
+    assert (batch - 0.5).abs().max() < 0.05
+
+
+def test_the_users_array_is_left_alone(rows):
+    before = rows.copy()
+    rows.setflags(write=False)
+    make(rows, (6, 5, 3), "image").batch(np.arange(5)).add_(1)
+    np.testing.assert_array_equal(rows, before)
+
+
+def test_statistics_in_blocks(monkeypatch, rows):
+    whole = pixel_statistics(rows, (6, 5, 3))
+    monkeypatch.setattr("skdeepcluster._engine.images._BLOCK", 200)
+    np.testing.assert_allclose(pixel_statistics(rows, (6, 5, 3)), whole)
+    values = rows.reshape(-1, 3)
+    np.testing.assert_allclose(whole, [values.mean(0), values.std(0)])
+
+
+def test_the_first_unusable_pixel(monkeypatch):
+    monkeypatch.setattr("skdeepcluster._engine.images._BLOCK", 10)
+    rows = np.zeros((9, 5))
+    assert first_unusable(rows) is None
+    rows[7, 2] = 1e300
+    assert first_unusable(rows) == (7, 1e300)
+    rows[4, 1] = np.inf
+    assert first_unusable(rows) == (4, np.inf)
+    assert first_unusable(np.zeros((2, 2), np.uint8)) is None

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+
+from skdeepcluster._engine.kmeans import assign, kmeans, lloyd
+
+
+@pytest.fixture
+def blobs():
+    X, y = make_blobs(300, n_features=5, centers=6, cluster_std=0.1, random_state=0)
+    return torch.from_numpy(X.astype(np.float32)), y
+
+
+@pytest.mark.parametrize("algorithm", [kmeans, lloyd])
+def test_finds_blobs(algorithm, blobs):
+    points, y = blobs
+    scores = []
+    for seed in range(5):
+        centroids = algorithm(points, 12, n_iter=20, seed=seed)
+        labels, _ = assign(points, centroids)
+        scores.append(adjusted_rand_score(y, labels))
+    assert max(scores) > 0.5
+
+
+def test_lloyd_is_as_good_as_faiss(blobs):
+    points, _ = blobs
+
+    def inertia(algorithm, seed):
+        centroids = algorithm(points, 12, n_iter=20, seed=seed)
+        return float(assign(points, centroids)[1].square().sum())
+
+    faiss = np.median([inertia(kmeans, seed) for seed in range(9)])
+    ours = np.median([inertia(lloyd, seed) for seed in range(9)])
+    assert ours == pytest.approx(faiss, rel=0.3)
+
+
+@pytest.mark.parametrize("algorithm", [kmeans, lloyd])
+def test_repeats_with_the_seed(algorithm, blobs):
+    points, _ = blobs
+    runs = [algorithm(points, 8, n_iter=3, seed=1) for _ in range(2)]
+    assert torch.equal(*runs)
+    assert not torch.equal(runs[0], algorithm(points, 8, n_iter=3, seed=2))
+
+
+@pytest.mark.parametrize("algorithm", [kmeans, lloyd])
+def test_duplicates_give_finite_centroids(algorithm):
+    points = torch.ones(20, 3)
+    centroids = algorithm(points, 4, n_iter=5, seed=0)
+    assert centroids.isfinite().all()
+    labels, distances = assign(points, centroids)
+    assert len(labels.unique()) == 1
+    assert distances.max() < 0.01
+
+
+@pytest.mark.parametrize("algorithm", [kmeans, lloyd])
+def test_as_many_clusters_as_points(algorithm):
+    points = torch.eye(7)
+    centroids = algorithm(points, 7, n_iter=5, seed=0)
+    assert assign(points, centroids)[1].max() < 1e-6
+
+
+def test_assign_is_the_nearest_centroid(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(100, 8, generator=generator)
+    centroids = torch.randn(9, 8, generator=generator)
+    expected = cdist(points.numpy(), centroids.numpy())
+    for block in (1, 64, 2**24):
+        monkeypatch.setattr("skdeepcluster._engine.kmeans._BLOCK", block)
+        labels, distances = assign(points, centroids)
+        np.testing.assert_array_equal(labels, expected.argmin(1))
+        np.testing.assert_allclose(distances, expected.min(1), rtol=1e-5)
+
+
+def test_assign_prefers_the_first_of_equal_centroids():
+    labels, _ = assign(torch.ones(3, 2), torch.ones(4, 2))
+    assert labels.tolist() == [0, 0, 0]

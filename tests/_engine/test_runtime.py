@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from skdeepcluster._engine.runtime import resolve_device, resolve_precision, session
+
+CPU = torch.device("cpu")
+
+
+def settings():
+    return (
+        torch.get_rng_state().tolist(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.is_autocast_enabled("cpu"),
+        torch.is_autocast_cache_enabled(),
+        torch.backends.mkldnn.matmul.fp32_precision,
+        torch.backends.cuda.matmul.fp32_precision,
+        torch.backends.cudnn.conv.fp32_precision,
+    )
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_settings_come_back(fails):
+    precision = torch.backends.mkldnn.matmul.fp32_precision
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode(), torch.autocast("cpu"):
+            before = settings()
+            try:
+                with session(CPU, seed=3):
+                    inside = settings()
+                    torch.rand(5)
+                    if fails:
+                        raise KeyError
+            except KeyError:
+                pass
+            assert settings() == before
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.backends.mkldnn.matmul.fp32_precision = precision
+    assert inside[1:6] == (torch.float32, True, False, False, False)
+    assert set(inside[6:]) == {"ieee"}
+
+
+def test_seed_repeats():
+    draws = []
+    for _ in range(2):
+        with session(CPU, seed=3):
+            draws.append(torch.rand(3).tolist())
+    assert draws[0] == draws[1]
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cpu:x"])
+def test_a_device_that_is_not_there_is_named(name):
+    with pytest.raises(ValueError, match=rf"device='{name}' cannot be used"):
+        resolve_device(name)
+
+
+def test_precision():
+    assert resolve_precision("bfloat16", CPU) == "bfloat16"
+    assert resolve_precision("float32", CPU) == "float32"
+    assert resolve_precision("auto", CPU) in ("float32", "bfloat16")

@@ -1,0 +1,724 @@
+"""Each clause of the contract of DeepClusterCategorizer."""
+
+import contextlib
+import pickle
+import subprocess
+import sys
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.cluster import KMeans
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from skdeepcluster import Augmentation, CollapseWarning, DeepClusterCategorizer
+from skdeepcluster._engine.images import Images
+from skdeepcluster.metrics import (
+    cluster_purity_score,
+    nmi_scorer,
+    pseudo_label_nmi,
+    pseudo_label_purity,
+    purity_scorer,
+)
+
+HISTORY = {
+    "loss",
+    "nmi_previous",
+    "inertia",
+    "smallest_cluster",
+    "median_cluster",
+    "largest_cluster",
+    "learning_rate",
+    "embed_seconds",
+    "cluster_seconds",
+    "train_seconds",
+}
+
+
+# What fit leaves behind
+
+
+def test_attributes(fitted, digits):
+    X, _ = digits
+    assert fitted.labels_.shape == (200,)
+    assert fitted.labels_.dtype == np.int64
+    assert set(fitted.labels_) == set(range(fitted.n_clusters_))
+    assert fitted.cluster_centers_.shape == (fitted.n_clusters_, 128)
+    assert fitted.cluster_centers_.dtype == np.float32
+    assert fitted.n_clusters_ <= 10
+    assert fitted.last_epoch_labels_.shape == (200,)
+    assert fitted.n_epochs_ == 2
+    assert fitted.image_shape_ == (8, 8, 1)
+    assert fitted.n_features_in_ == 64
+    assert fitted.device_ == "cpu" or torch.cuda.is_available()
+    assert fitted.precision_ in ("float32", "bfloat16")
+    assert isinstance(fitted.network_, torch.nn.Module)
+    assert not fitted.network_.training
+    assert fitted.pixel_mean_ is None
+    distances = -fitted.score_samples(X)
+    assert fitted.inertia_ == pytest.approx((distances**2).sum(), rel=1e-4)
+
+
+def test_history(fitted):
+    assert set(fitted.history_) == HISTORY
+    for values in fitted.history_.values():
+        assert values.shape == (2,)
+    history = fitted.history_
+    assert np.isnan(history["nmi_previous"][0])
+    assert 0 < history["nmi_previous"][1] < 1
+    assert (history["loss"] > 0).all()
+    assert (history["smallest_cluster"] <= history["median_cluster"]).all()
+    assert (history["median_cluster"] <= history["largest_cluster"]).all()
+    assert (history["learning_rate"] == 0.05).all()
+    assert (history["train_seconds"] > 0).all()
+
+
+def test_learning_rate_follows_the_cosine(quick, digits):
+    quick.set_params(n_epochs=4, lr_schedule="cosine").fit(digits[0])
+    np.testing.assert_allclose(
+        quick.history_["learning_rate"],
+        0.05 * (1 + np.cos(np.pi * np.arange(4) / 4)) / 2,
+    )
+
+
+def test_transform_is_on_the_sphere(fitted, digits):
+    embedding = fitted.transform(digits[0])
+    assert embedding.shape == (200, 128)
+    assert embedding.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, rtol=1e-5)
+
+
+def test_score_samples_is_minus_the_distance_to_the_own_centroid(fitted, digits):
+    embedding = fitted.transform(digits[0])
+    own = fitted.cluster_centers_[fitted.predict(digits[0])]
+    distances = np.linalg.norm(embedding - own, axis=1)
+    np.testing.assert_allclose(
+        fitted.score_samples(digits[0]), -distances, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_learns_what_is_to_be_seen(digits):
+    """Clusters become purer than those of the random network it starts from."""
+    X, y = digits
+    est = DeepClusterCategorizer(
+        20,
+        backbone="small_cnn",
+        batch_size=32,
+        augmentation=Augmentation(rotation=10, crop_scale=(0.7, 1)),
+        random_state=0,
+    )
+    before = clone(est).set_params(n_epochs=0).fit(X)
+    after = est.set_params(n_epochs=12).fit(X)
+    assert after.history_["loss"][-1] < after.history_["loss"][0]
+    purity = cluster_purity_score(y, after.labels_)
+    assert purity > cluster_purity_score(y, before.labels_)
+
+
+def test_trains_within_an_autocast_of_the_caller(quick, digits):
+    """Autocast's cache would hand out the weights of the first step for ever."""
+    quick.set_params(precision="bfloat16", n_epochs=1)
+    alone = clone(quick).fit(digits[0]).history_["loss"]
+    with torch.autocast("cpu"), torch.no_grad():
+        within = clone(quick).fit(digits[0]).history_["loss"]
+    np.testing.assert_array_equal(alone, within)
+    guessing = np.log(5)
+    assert alone[0] < 0.95 * guessing
+
+
+# labels_ == predict
+
+
+@pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_predict_is_labels_for_any_batch_size(backbone, precision, digits):
+    X, _ = digits
+    est = DeepClusterCategorizer(
+        8, backbone=backbone, n_epochs=1, precision=precision, random_state=0
+    )
+    labels = est.fit_predict(X)
+    np.testing.assert_array_equal(labels, est.labels_)
+    for batch_size in (2, 7, 64, 199, 1000):
+        est.batch_size = batch_size
+        np.testing.assert_array_equal(est.predict(X), labels)
+    alone = np.concatenate([est.predict(image[None]) for image in X[:40]])
+    np.testing.assert_array_equal(alone, labels[:40])
+
+
+@pytest.mark.parametrize("dump", [pickle, joblib], ids=["pickle", "joblib"])
+def test_predict_is_labels_after_pickling(dump, fitted, digits, tmp_path):
+    with open(tmp_path / "est", "wb") as file:
+        dump.dump(fitted, file)
+    with open(tmp_path / "est", "rb") as file:
+        again = dump.load(file)
+    np.testing.assert_array_equal(again.predict(digits[0]), fitted.labels_)
+    np.testing.assert_array_equal(
+        again.transform(digits[0]), fitted.transform(digits[0])
+    )
+
+
+def test_random_state_repeats_bit_for_bit(quick, digits):
+    first = clone(quick).fit(digits[0])
+    second = clone(quick).fit(digits[0])
+    np.testing.assert_array_equal(first.labels_, second.labels_)
+    np.testing.assert_array_equal(first.cluster_centers_, second.cluster_centers_)
+    np.testing.assert_array_equal(first.history_["loss"], second.history_["loss"])
+    other = clone(quick).set_params(random_state=1).fit(digits[0])
+    assert not np.array_equal(first.cluster_centers_, other.cluster_centers_)
+
+
+def test_without_random_state_each_fit_is_another(quick, digits):
+    quick.set_params(random_state=None, n_epochs=0)
+    first = clone(quick).fit(digits[0]).cluster_centers_
+    assert not np.array_equal(first, clone(quick).fit(digits[0]).cluster_centers_)
+
+
+# What fit leaves alone
+
+
+@pytest.mark.parametrize("random_state", [0, None])
+@pytest.mark.parametrize("fails", [False, True])
+def test_leaves_the_process_as_it_was(random_state, fails, quick, digits, capfd):
+    X = digits[0].copy()
+
+    class Failing:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context):
+            torch.rand(3)
+            raise KeyError("stop")
+
+    def state():
+        return (
+            torch.get_rng_state().tolist(),
+            pickle.dumps(np.random.get_state()),  # noqa: NPY002
+            torch.get_num_threads(),
+            torch.is_grad_enabled(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.backends.mkldnn.matmul.fp32_precision,
+        )
+
+    before = state()
+    quick.set_params(random_state=random_state)
+    if fails:
+        quick.set_callbacks(Failing())
+    with pytest.raises(KeyError) if fails else contextlib.nullcontext():
+        quick.fit(X)
+    assert state() == before
+    np.testing.assert_array_equal(X, digits[0])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_import_costs_neither_torch_nor_scikit_learn():
+    code = (
+        "import sys, skdeepcluster; dir(skdeepcluster)\n"
+        "assert not {'torch', 'sklearn', 'numpy'} & set(sys.modules), 'heavy'\n"
+        "from skdeepcluster import DeepClusterCategorizer\n"
+        "assert 'torch' in sys.modules and 'torchvision' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_misspelt_name_is_an_attribute_error():
+    import skdeepcluster
+
+    with pytest.raises(AttributeError, match="DeepCluterCategorizer"):
+        _ = skdeepcluster.DeepCluterCategorizer
+    assert set(skdeepcluster.__all__) <= set(dir(skdeepcluster))
+
+
+# What X may be
+
+
+@pytest.mark.parametrize(
+    "reshape",
+    [
+        lambda X: X,
+        lambda X: X[..., None],
+        lambda X: np.repeat(X[..., None], 3, axis=3),
+        lambda X: X.astype(np.float64) / 255,
+        lambda X: X.astype(">i2"),
+        lambda X: X.astype(np.uint16) * 256,
+        lambda X: X.tolist(),
+        lambda X: np.asfortranarray(X),
+        lambda X: torch.from_numpy(X),
+        lambda X: X[:, :, :5],
+    ],
+    ids=["hw", "hw1", "hw3", "float", ">i2", "u2", "list", "F", "tensor", "oblong"],
+)
+def test_shapes_and_dtypes(reshape, quick, digits):
+    X = reshape(digits[0])
+    labels = quick.set_params(n_epochs=1).fit_predict(X)
+    np.testing.assert_array_equal(quick.predict(X), labels)
+    assert quick.network_.features[0].in_channels == quick.image_shape_[2]
+
+
+def test_flat_rows_with_image_shape_are_images(quick, digits):
+    X = digits[0]
+    images = clone(quick).fit(X)
+    rows = clone(quick).set_params(image_shape=(8, 8)).fit(X.reshape(200, 64))
+    np.testing.assert_array_equal(rows.labels_, images.labels_)
+    assert rows.image_shape_ == (8, 8, 1)
+    np.testing.assert_array_equal(rows.predict(X), rows.labels_)
+
+
+def test_flat_rows_without_image_shape_are_feature_vectors(quick):
+    X = np.random.default_rng(0).normal([0, 1e4], [1, 2e3], (60, 2))
+    quick.set_params(standardize=None).fit(X)
+    assert quick.image_shape_ == (2,)
+    np.testing.assert_allclose(quick.pixel_mean_, X.mean(0))
+    np.testing.assert_allclose(quick.pixel_std_, X.std(0))
+    assert quick._view() is None
+
+
+def test_memmap_is_never_materialised(quick, digits, tmp_path, monkeypatch):
+    np.save(tmp_path / "X.npy", digits[0])
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    seen = []
+
+    def spy(rows, *args, **kwargs):
+        seen.append(rows)
+        return Images(rows, *args, **kwargs)
+
+    monkeypatch.setattr("skdeepcluster._categorizer.images.Images", spy)
+    quick.fit(X)
+    assert all(np.shares_memory(rows, X) for rows in seen)
+    np.testing.assert_array_equal(quick.predict(X), quick.labels_)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((20, 3, 8, 8), r"channels on axis 1.*np\.moveaxis\(X, 1, -1\)"),
+        ((20, 8, 8, 5), r"\(20, 8, 8, 5\); of volumes and films"),
+        ((20, 2, 8, 8, 1), "of volumes and films"),
+        ((20, 0, 8), "have no pixels"),
+        ((20, 8, 0, 3), "have no pixels"),
+        ((20, 0), r"0 feature\(s\)"),
+        ((0, 8, 8), r"0 sample\(s\)"),
+        ((1, 8, 8), r"1 sample\(s\)"),
+        ((4, 8, 8), r"n_samples=4 should be >= n_clusters=5"),
+        ((20,), "Expected 2D array, got 1D"),
+    ],
+)
+def test_shapes_that_cannot_be_images(shape, message, quick):
+    with pytest.raises(ValueError, match=message):
+        quick.fit(np.zeros(shape))
+
+
+def test_images_of_several_sizes(quick):
+    with pytest.raises(ValueError, match="differ in size; resize or pad"):
+        quick.fit([np.zeros((4, 4)), np.zeros((5, 4))] * 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, "X contains NaN, first in image 7; replace"),
+        (np.inf, "X contains inf, first in image 7; replace"),
+        (1e300, r"X contains 1e\+300, beyond the range of float32"),
+    ],
+)
+def test_pixels_that_are_no_numbers(value, message, quick, fitted):
+    X = np.zeros((20, 8, 8))
+    X[7, 2, 3] = value
+    with pytest.raises(ValueError, match=message):
+        quick.fit(X)
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(X)
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (8, 9), (4, 16), (8, 8, 3), (16, 4)])
+def test_another_image_shape_is_refused(shape, fitted):
+    with pytest.raises(ValueError, match="was fitted on"):
+        fitted.predict(np.zeros((3, *shape)))
+
+
+def test_flat_rows_for_a_model_of_images_are_refused(fitted):
+    with pytest.raises(ValueError, match=r"shape \(64,\).*fitted on \(8, 8, 1\)"):
+        fitted.predict(np.zeros((3, 64)))
+
+
+def test_images_for_a_model_of_rows_are_refused(quick):
+    quick.fit(np.random.default_rng(0).random((20, 64)))
+    with pytest.raises(ValueError, match=r"\(8, 8, 1\).*was fitted on \(64,\)"):
+        quick.predict(np.zeros((3, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "message"),
+    [
+        ((8, 9), "has 72 pixel values"),
+        ((8,), "image_shape must be"),
+        ((8, 4, 2), "image_shape must be"),
+        ((8, 0), "image_shape must be"),
+        ((8, 8.0), "image_shape must be"),
+    ],
+)
+def test_image_shape_that_does_not_fit(image_shape, message, quick):
+    with pytest.raises(ValueError, match=message):
+        quick.set_params(image_shape=image_shape).fit(np.zeros((20, 64)))
+    with pytest.raises(ValueError, match="image_shape"):
+        quick.fit(np.zeros((20, 8, 8)))
+
+
+def test_before_fit():
+    with pytest.raises(NotFittedError):
+        DeepClusterCategorizer().predict(np.zeros((3, 8, 8)))
+    with pytest.raises(NotFittedError):
+        DeepClusterCategorizer().save("nowhere")
+
+
+# Hard cases
+
+
+def test_blank_images_among_others(quick, digits):
+    X = digits[0].copy()
+    X[::10] = 7
+    quick.fit(X)
+    assert np.isfinite(quick.cluster_centers_).all()
+    np.testing.assert_array_equal(quick.predict(X), quick.labels_)
+    assert len(set(quick.labels_[::10])) == 1
+
+
+def test_nothing_but_blank_images(quick):
+    quick.fit(np.full((20, 8, 8), 3))
+    assert quick.n_clusters_ == 1
+    assert (quick.labels_ == 0).all()
+
+
+def test_images_of_one_pixel(quick):
+    X = np.random.default_rng(0).random((30, 1, 1))
+    labels = quick.set_params(standardize="dataset").fit_predict(X)
+    np.testing.assert_array_equal(quick.predict(X), labels)
+
+
+def test_duplicates_share_a_cluster(quick, digits):
+    X = np.concatenate([digits[0][:20]] * 5)
+    quick.fit(X)
+    assert (quick.labels_.reshape(5, 20) == quick.labels_[:20]).all()
+
+
+def test_more_clusters_than_different_images(quick, digits):
+    X = np.concatenate([digits[0][:3]] * 10)
+    quick.set_params(n_clusters=8, augmentation=False).fit(X)
+    assert quick.n_clusters_ == 3
+    assert set(quick.labels_) == {0, 1, 2}
+    assert (quick.history_["smallest_cluster"] == 0).all()
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(65, 64), (3, 2), (129, 64), (2, 2)])
+def test_no_batch_is_a_single_image(n, batch_size, quick, digits):
+    """Batch normalisation cannot train on one."""
+    quick.set_params(n_clusters=2, batch_size=batch_size).fit(digits[0][:n])
+    assert quick.n_epochs_ == 2
+
+
+def test_one_cluster(quick, digits):
+    quick.set_params(n_clusters=1).fit(digits[0])
+    assert (quick.labels_ == 0).all()
+    np.testing.assert_array_equal(quick.history_["loss"], 0)
+
+
+def test_as_many_clusters_as_images(quick, digits):
+    quick.set_params(n_clusters=20, n_epochs=1).fit(digits[0][:20])
+    assert quick.n_clusters_ > 10
+
+
+def test_no_epoch_is_the_random_network(quick, digits):
+    quick.set_params(n_epochs=0).fit(digits[0])
+    assert quick.n_epochs_ == 0
+    assert all(values.shape == (0,) for values in quick.history_.values())
+    np.testing.assert_array_equal(quick.last_epoch_labels_, quick.labels_)
+
+
+def test_divergence_says_what_would_do(quick, digits):
+    quick.set_params(
+        learning_rate=1e30, backbone="resnet18", precision="float32", n_epochs=3
+    )
+    with pytest.raises(ValueError, match=r"diverged: with learning_rate=1e\+30"):
+        quick.fit(digits[0])
+
+
+# Parameters
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"sobel": True},
+        {"pca_components": 16},
+        {"pca_components": 1000},
+        {"augment_clustering": False},
+        {"augmentation": False},
+        {"augmentation": Augmentation(rotation=0)},
+        {"standardize": "dataset"},
+        {"standardize": None},
+        {"image_size": 40},
+        {"weight_decay": 0, "momentum": 0},
+        {"kmeans_n_iter": 1},
+        {"n_clusters": np.int64(4)},
+        {"device": torch.device("cpu")},
+        {"backbone": lambda: torch.nn.Conv2d(1, 4, 3)},
+    ],
+    ids=lambda parameters: "-".join(parameters),
+)
+def test_parameters(parameters, quick, digits):
+    quick.set_params(**parameters).fit(digits[0])
+    np.testing.assert_array_equal(quick.predict(digits[0]), quick.labels_)
+
+
+def test_pca_components_are_what_transform_gives(quick, digits):
+    quick.set_params(pca_components=16).fit(digits[0])
+    assert quick.transform(digits[0]).shape == (200, 16)
+    assert quick.cluster_centers_.shape[1] == 16
+
+
+def test_augmentation_is_seen_while_clustering(quick, digits, monkeypatch):
+    from skdeepcluster import _categorizer
+
+    calls = []
+
+    def counted(pixels, **ranges):
+        calls.append((torch.is_grad_enabled(), ranges["rotation"]))
+        return pixels
+
+    monkeypatch.setattr(_categorizer, "random_views", counted)
+    quick.set_params(n_epochs=1, augmentation=Augmentation(rotation=7), batch_size=200)
+    clone(quick).fit(digits[0])
+    assert calls == [(False, 7), (True, 7)]
+    calls.clear()
+    clone(quick).set_params(augment_clustering=False).fit(digits[0])
+    assert calls == [(True, 7)]
+
+
+def test_defaults_are_the_papers():
+    est = DeepClusterCategorizer()
+    assert (
+        est.get_params() == DeepClusterCategorizer.from_recipe("deepmcat").get_params()
+    )
+    assert est.backbone == "vgg16_bn"
+    assert est.standardize == "image"
+    assert (est.n_epochs, est.batch_size, est.learning_rate) == (200, 256, 0.05)
+    assert (est.momentum, est.weight_decay) == (0.9, 1e-5)
+    assert est.pca_components is None
+    assert est.augment_clustering
+    assert not est.sobel
+    assert len(est.get_params()) <= 40
+
+
+def test_from_recipe():
+    est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
+    assert (est.backbone, est.n_clusters, est.n_epochs) == ("small_cnn", 3, 1)
+    other = DeepClusterCategorizer.from_recipe("fast")
+    assert est.augmentation is not other.augmentation
+    with pytest.raises(ValueError, match="no recipe 'slow'; there are deepmcat, fast"):
+        DeepClusterCategorizer.from_recipe("slow")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"backbone": "vgg17"}, "'backbone' parameter.*'vgg16_bn'.*Got 'vgg17'"),
+        ({"batch_size": 1}, "'batch_size' parameter"),
+        ({"standardize": "images"}, "'standardize' parameter"),
+        ({"augmentation": True}, "'augmentation' parameter"),
+        ({"n_clusters": 0}, "'n_clusters' parameter"),
+        ({"device": "gpu"}, "device='gpu' cannot be used"),
+        ({"augmentation": Augmentation(rotation=-5)}, "'rotation' parameter"),
+        ({"embedding_layer": "fc"}, "embedding_layer='fc' needs a VGG"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message, quick, digits):
+    with pytest.raises(ValueError, match=message):
+        quick.set_params(**parameters).fit(digits[0])
+
+
+# Warnings
+
+
+def test_a_blind_network_warns_of_collapse_once(quick, digits):
+    """A learning rate of nearly nothing: the loss stays that of guessing."""
+    quick.set_params(learning_rate=1e-12, n_epochs=8)
+    with pytest.warns(CollapseWarning, match=r"loss .* that of guessing") as record:
+        quick.fit(digits[0])
+    assert len(record) == 1
+    assert "batch_size=64" in str(record[0].message)
+
+
+def test_one_cluster_with_nearly_all_images_warns_of_collapse(quick, digits):
+    X = digits[0].copy()
+    X[:190] = X[0]
+    quick.set_params(n_epochs=5, augmentation=False, n_clusters=4)
+    with pytest.warns(CollapseWarning, match="one cluster has 9"):
+        quick.fit(X)
+
+
+def test_no_collapse_before_the_fifth_epoch(quick, digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick.set_params(learning_rate=1e-12, n_epochs=4).fit(digits[0])
+
+
+@pytest.mark.parametrize("factor", [1 / 255, 255])
+def test_pixels_on_another_scale_warn(factor, quick, digits):
+    X = digits[0].astype(np.float64)
+    quick.set_params(standardize="dataset", n_epochs=1).fit(X)
+    with pytest.warns(UserWarning, match="another scale"):
+        quick.predict(X * factor)
+    with pytest.warns(UserWarning, match="another scale"):
+        quick.transform(X + 500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick.predict(X[:1])
+        quick.predict(np.zeros((3, 8, 8)))
+        quick.predict(X * 1.5)
+
+
+def test_scale_does_not_matter_to_each_images_own_z_score(fitted, digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        labels = fitted.predict(digits[0] * 4.0)
+    assert (labels == fitted.labels_).mean() > 0.95
+
+
+# Inside scikit-learn
+
+
+def test_pipeline(quick, digits):
+    X, y = digits
+    pipeline = make_pipeline(quick, LogisticRegression(max_iter=1000))
+    assert pipeline.fit(X, y).score(X, y) > 0.5
+
+
+def test_grid_search(quick, digits):
+    X, y = digits
+    quick.set_params(augmentation=Augmentation(), n_epochs=1)
+    search = GridSearchCV(
+        quick,
+        {"n_clusters": [5, 20], "augmentation__rotation": [0, 10]},
+        scoring={"purity": purity_scorer, "nmi": nmi_scorer},
+        refit="purity",
+        cv=StratifiedKFold(2, shuffle=True, random_state=0),
+        n_jobs=2,
+    ).fit(X, y)
+    assert search.best_params_["n_clusters"] == 20
+    assert search.best_estimator_.n_clusters_ > 5
+
+
+def test_cross_validate(quick, digits):
+    X, y = digits
+    scores = cross_validate(
+        quick.set_params(n_epochs=1),
+        X,
+        y,
+        scoring={"purity": purity_scorer, "nmi": nmi_scorer},
+        cv=2,
+    )
+    assert ((scores["test_purity"] > 0) & (scores["test_purity"] <= 1)).all()
+
+
+def test_set_output(quick, digits):
+    frame = quick.set_output(transform="pandas").fit_transform(digits[0])
+    assert frame.shape == (200, 128)
+    assert frame.columns[3] == "deepclustercategorizer3"
+
+
+def test_clone_of_a_fitted_estimator(fitted):
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert not hasattr(copy, "labels_")
+
+
+def test_html_repr_links_the_documentation(fitted):
+    html = fitted._repr_html_()
+    assert "skdeepcluster.DeepClusterCategorizer.html" in html
+    assert "Documentation for DeepClusterCategorizer" in html
+
+
+def test_tags(fitted):
+    tags = fitted.__sklearn_tags__()
+    assert tags.estimator_type == "clusterer"
+    assert tags.transformer_tags.preserves_dtype == []
+
+
+# Callbacks
+
+
+def test_progress_bar_has_one_line(quick, digits, capsys):
+    quick.set_callbacks(ProgressBar()).fit(digits[0])
+    out = capsys.readouterr().out
+    assert "100%" in out
+    assert len([line for line in out.splitlines() if line.strip()]) == 1
+
+
+def test_monitor_of_pseudo_labels(quick, digits):
+    X, y = digits
+    monitor = ScoringMonitor(
+        scoring={"purity": pseudo_label_purity, "nmi": pseudo_label_nmi}
+    )
+    quick.set_params(n_epochs=3).set_callbacks(monitor).fit(X, y)
+    log = monitor.get_logs().data_as_pandas
+    epochs = log[log.task_name == "epoch"]
+    assert len(epochs) == 3
+    expected = normalized_mutual_info_score(y, quick.last_epoch_labels_)
+    assert epochs.nmi.iloc[-1] == pytest.approx(expected)
+    final = log[log.task_name == "fit"].purity.iloc[0]
+    assert final == pytest.approx(cluster_purity_score(y, quick.labels_))
+
+
+def test_callbacks_get_the_network_that_made_the_clusters(quick, digits):
+    """Without augmentation, it predicts what the epoch was trained on."""
+
+    class Compare:
+        agree: list = []  # noqa: RUF012
+
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+            if context.task_name == "epoch":
+                self.agree.append(
+                    np.array_equal(
+                        fitted_estimator.predict(X), fitted_estimator.labels_
+                    )
+                )
+
+    quick.set_params(augmentation=False, n_epochs=3)
+    monitored = clone(quick).set_callbacks(Compare()).fit(digits[0])
+    assert Compare.agree == [True, True, True]
+    np.testing.assert_array_equal(monitored.labels_, quick.fit(digits[0]).labels_)
+
+
+def test_a_callback_can_stop(quick, digits):
+    class StopAfterThree:
+        def setup(self, estimator, context): ...
+        def teardown(self, estimator, context): ...
+        def on_fit_task_begin(self, estimator, context): ...
+        def on_fit_task_end(self, estimator, context):
+            return context.task_name == "epoch" and context.task_id == 2
+
+    quick.set_params(n_epochs=50).set_callbacks(StopAfterThree()).fit(digits[0])
+    assert quick.n_epochs_ == 3
+    assert len(quick.history_["loss"]) == 3
+    np.testing.assert_array_equal(quick.predict(digits[0]), quick.labels_)
+
+
+def test_kmeans_on_pixels_is_the_baseline_of_equal_k(digits):
+    """Purity grows with k, which is why it compares at equal k only."""
+    X, y = digits
+    pure = [
+        cluster_purity_score(
+            y, KMeans(k, random_state=0, n_init=3).fit_predict(X.reshape(200, -1))
+        )
+        for k in (5, 20, 80)
+    ]
+    assert pure == sorted(pure)

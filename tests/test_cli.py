@@ -1,0 +1,172 @@
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skdeepcluster import DeepClusterCategorizer, __version__
+from skdeepcluster.cli import main
+
+QUICK = ["-k", "5", "--epochs", "1"]
+
+
+@pytest.fixture
+def npz(tmp_path, digits):
+    np.savez(tmp_path / "set.npz", images=digits[0], labels=digits[1])
+    return tmp_path / "set.npz"
+
+
+def read_csv(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_categorize_an_array(npz, tmp_path, capsys, digits):
+    out = tmp_path / "new" / "out"
+    arguments = ["categorize", npz, *QUICK, "-o", out, "--labels", npz]
+    assert main([str(argument) for argument in arguments]) == 0
+    assert {file.name for file in out.iterdir()} == {
+        "clusters.csv",
+        "history.png",
+        "model.safetensors",
+        "montage.png",
+    }
+    rows = read_csv(out / "clusters.csv")
+    assert list(rows[0]) == ["image", "frame", "slice", "cluster", "distance"]
+    assert [row["image"] for row in rows] == [str(i) for i in range(200)]
+    model = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert [int(row["cluster"]) for row in rows] == model.predict(digits[0]).tolist()
+    np.testing.assert_allclose(
+        [float(row["distance"]) for row in rows],
+        -model.score_samples(digits[0]),
+        atol=1e-5,
+    )
+    printed = capsys.readouterr().out
+    assert "200 images of 8 × 8 pixels" in printed
+    assert "clusters of" in printed
+    assert "purity 0." in printed
+    assert "NMI 0." in printed
+    for name in ("clusters.csv", "montage.png", "history.png", "model.safetensors"):
+        assert name in printed
+        assert (out / name).stat().st_size > 100
+
+
+def test_labels_change_nothing_but_the_summary(npz, tmp_path, capsys):
+    for name, more in (("with", ["--labels", str(npz)]), ("without", [])):
+        out = str(tmp_path / name)
+        assert main(["categorize", str(npz), *QUICK, "-o", out, *more]) == 0
+    with_, without = (
+        (tmp_path / name / "clusters.csv").read_text() for name in ("with", "without")
+    )
+    assert with_ == without
+    assert capsys.readouterr().out.count("purity") == 1
+
+
+def test_categorize_a_folder(tmp_path, digits, capsys):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, image in enumerate(digits[0][:30]):
+        Image.fromarray(image * 15).save(folder / f"{number:02}.png")
+    (folder / "30.png").write_text("no picture")
+    out = tmp_path / "out"
+    arguments = ["categorize", str(folder), *QUICK, "-o", str(out)]
+    assert main([*arguments, "--image-size", "32", "--seed", "3"]) == 0
+    rows = read_csv(out / "clusters.csv")
+    assert [row["image"] for row in rows] == [f"{i:02}.png" for i in range(30)]
+    assert read_csv(out / "skipped.csv") == [
+        {"path": "30.png", "reason": "Neither PNG nor JPEG."}
+    ]
+    assert "1 file(s) not read" in capsys.readouterr().out
+    model = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert (model.image_size, model.random_state) == (32, 3)
+    assert model.image_shape_ == (64, 64, 1)
+
+
+def bad_inputs(folder):
+    (folder / "empty").mkdir()
+    (folder / "text.npz").write_text("hello")
+    np.save(folder / "none.npy", np.zeros((0, 8, 8)))
+    np.save(folder / "two.npy", np.zeros((2, 8, 8)))
+    np.save(folder / "axes.npy", np.zeros((9, 3, 8, 8)))
+    np.save(folder / "good.npy", np.zeros((9, 8, 8)))
+    np.save(folder / "nan.npy", np.full((9, 8, 8), np.nan))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.npy"], "missing.npy"),
+        (["empty"], "holds no PNG or JPEG"),
+        (["text.npz"], "text.npz is no folder, and no .npy"),
+        (["none.npy"], "holds no image"),
+        (["two.npy"], "n_samples=2 should be >= n_clusters=5"),
+        (["axes.npy"], "channels on axis 1"),
+        (["nan.npy"], "X contains NaN"),
+        (
+            ["good.npy", "--labels", "two.npy"],
+            "shape (2, 8, 8), and there are 9 images",
+        ),
+        (["good.npy", "--recipe", "slow"], "There is no recipe 'slow'"),
+        (["good.npy", "--device", "gpu"], "device='gpu' cannot be used"),
+        (["good.npy", "--epochs", "-1"], "'n_epochs' parameter"),
+        (["good.npy", "--image-size", "0"], "'image_size' parameter"),
+        (["good.npy", "-o", "good.npy"], "good.npy"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    bad_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["categorize", "-k", "5", "-o", "out", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("skdeepcluster: error: ")
+    assert error.count("\n") == 1
+
+
+def test_arguments_that_are_missing(capsys):
+    for arguments in ([], ["categorize"], ["categorize", "x", "-o", "y"], ["sort"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        assert exit_.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_help_and_version_load_neither_torch_nor_scikit_learn():
+    code = (
+        "import sys\n"
+        "from skdeepcluster.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'sklearn', 'numpy', 'matplotlib'} & set(sys.modules)"
+    )
+    for argument in ("--help", "--version"):
+        run = subprocess.run(
+            [sys.executable, "-c", code, argument],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert "categorize" in run.stdout or __version__ in run.stdout
+
+
+def test_demo(tmp_path, capsys):
+    assert main(["demo", "--epochs", "0", "-o", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "1,797 images of 8 × 8 pixels" in printed
+    assert "10 known categories" in printed
+    assert (tmp_path / "montage.png").exists()
+
+
+def test_an_interrupt_is_quiet(npz, tmp_path, monkeypatch, capsys):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DeepClusterCategorizer, "fit", interrupted)
+    out = str(tmp_path / "out")
+    assert main(["categorize", str(npz), *QUICK, "-o", out]) == 130
+    assert capsys.readouterr().err == "skdeepcluster: interrupted\n"

@@ -1,0 +1,215 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from skdeepcluster import Augmentation, DeepClusterCategorizer
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+def rewrite(path, change):
+    """Change the header or the tensors of a model file, as a hostile hand might."""
+    with safe_open(path, framework="pt") as file:
+        header = dict(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    model = json.loads(header["model"])
+    change(header, model, tensors)
+    if "model" in header:
+        header["model"] = json.dumps(model)
+    save_file(tensors, path, metadata=header)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"standardize": "dataset", "augmentation": Augmentation(rotation=3)},
+        {"pca_components": 12, "sobel": True, "augmentation": False},
+        {"backbone": "resnet18", "n_epochs": 0},
+        {"random_state": np.random.RandomState(0), "n_clusters": np.int64(4)},
+    ],
+    ids=lambda parameters: "-".join(parameters) or "plain",
+)
+def test_round_trip(parameters, quick, digits, path):
+    quick.set_params(**{"n_epochs": 1, **parameters}).fit(digits[0])
+    quick.save(path)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        before = torch.get_rng_state()
+        loaded = DeepClusterCategorizer.load(path)
+        assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(loaded.predict(digits[0]), quick.labels_)
+    np.testing.assert_array_equal(
+        loaded.transform(digits[0]), quick.transform(digits[0])
+    )
+    for name, value in vars(quick).items():
+        if name.endswith("_") and name not in ("network_", "history_"):
+            np.testing.assert_array_equal(getattr(loaded, name), value, err_msg=name)
+    for name, values in quick.history_.items():
+        np.testing.assert_array_equal(loaded.history_[name], values)
+    assert type(loaded.image_shape_) is tuple
+    expected = {**quick.get_params(), **loaded.get_params()} | (
+        {"random_state": loaded.random_state}
+    )
+    assert loaded.get_params().keys() == expected.keys()
+    for name in ("n_clusters", "backbone", "pca_components", "standardize", "sobel"):
+        assert getattr(loaded, name) == getattr(quick, name)
+    assert str(loaded.augmentation) == str(quick.augmentation)
+
+
+def test_a_loaded_model_can_be_fitted_again(fitted, digits, path):
+    fitted.save(path)
+    again = DeepClusterCategorizer.load(path).fit(digits[0])
+    np.testing.assert_array_equal(again.labels_, fitted.labels_)
+
+
+def test_feature_names_come_along(quick, path):
+    frame = pd.DataFrame(
+        np.random.default_rng(0).random((30, 3)), columns=["a", "b", "c"]
+    )
+    quick.fit(frame).save(path)
+    loaded = DeepClusterCategorizer.load(path)
+    np.testing.assert_array_equal(loaded.predict(frame), quick.labels_)
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame[["c", "b", "a"]])
+
+
+def test_weights_are_not_named(quick, digits, tmp_path, path):
+    """The path of a weights file may tell more than its owner likes."""
+    secret = tmp_path / "JohnDoe.safetensors"
+    state = quick.fit(digits[0]).network_.state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, secret)
+    quick.set_params(weights=str(secret), n_epochs=0).fit(digits[0]).save(path)
+    assert b"JohnDoe" not in path.read_bytes()
+    assert DeepClusterCategorizer.load(path).weights is None
+
+
+def test_no_image_is_saved(quick, path):
+    X = np.random.default_rng(0).random((20, 8, 8))
+    quick.fit(X).save(path)
+    content = path.read_bytes()
+    for dtype in (np.float64, np.float32):
+        assert X[3].astype(dtype).tobytes() not in content
+
+
+def test_a_callable_backbone_is_refused(quick, digits, path):
+    quick.set_params(backbone=lambda: torch.nn.Conv2d(1, 4, 3)).fit(digits[0])
+    with pytest.raises(ValueError, match=r"is code.*use pickle or joblib"):
+        quick.save(path)
+    assert not path.exists()
+
+
+def test_nothing_is_left_where_saving_fails(fitted, tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("skdeepcluster._model_file.save_file", full)
+    (tmp_path / "model.safetensors").write_text("the one before")
+    with pytest.raises(OSError, match="No space"):
+        fitted.save(tmp_path / "model.safetensors")
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+    assert (tmp_path / "model.safetensors").read_text() == "the one before"
+
+
+def test_a_device_that_is_not_there_falls_back(quick, digits, path):
+    quick.fit(digits[0]).save(path)
+
+    def to_cuda(header, model, tensors):
+        model["parameters"]["device"] = "cuda:99"
+
+    rewrite(path, to_cuda)
+    with pytest.warns(UserWarning, match="put on the CPU"):
+        loaded = DeepClusterCategorizer.load(path)
+    np.testing.assert_array_equal(loaded.predict(digits[0]), quick.labels_)
+
+
+def no_format(header, model, tensors):
+    del header["format"]
+
+
+def newer(header, model, tensors):
+    header["version"] = "2"
+
+
+def no_model(header, model, tensors):
+    del header["model"]
+
+
+def unknown_parameter(header, model, tensors):
+    model["parameters"]["run"] = "rm -rf"
+
+
+def bad_parameter(header, model, tensors):
+    model["parameters"]["backbone"] = "os.system"
+
+
+def no_parameters(header, model, tensors):
+    del model["parameters"]
+
+
+def no_network(header, model, tensors):
+    for name in [name for name in tensors if name.startswith("network_")]:
+        del tensors[name]
+
+
+def wrong_centroids(header, model, tensors):
+    tensors["cluster_centers_"] = torch.zeros(3, 3)
+
+
+def wrong_layer(header, model, tensors):
+    tensors["network_.features.0.weight"] = torch.zeros(1)
+
+
+def odd_shape(header, model, tensors):
+    model["attributes"]["image_shape_"] = "abc"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (no_format, "is no model of skdeepcluster"),
+        (newer, "format version '2'.*install the newer one"),
+        (no_model, "is a damaged model"),
+        (unknown_parameter, "is a damaged model"),
+        (bad_parameter, "is a damaged model"),
+        (no_parameters, "is a damaged model"),
+        (no_network, "is a damaged model"),
+        (wrong_centroids, "is a damaged model"),
+        (wrong_layer, "is a damaged model"),
+        (odd_shape, "is a damaged model"),
+    ],
+)
+def test_files_that_were_tampered_with(change, message, fitted, path):
+    fitted.save(path)
+    rewrite(path, change)
+    with pytest.raises(ValueError, match=message):
+        DeepClusterCategorizer.load(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 100, b"{}", b"\xff" * 8 + b"{}", b"\x80\x04K\x01."]
+)
+def test_files_that_are_no_safetensors(content, path):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is no model of skdeepcluster, or is damaged"):
+        DeepClusterCategorizer.load(path)
+
+
+def test_a_truncated_file(fitted, path):
+    fitted.save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        DeepClusterCategorizer.load(path)
+
+
+def test_no_file(path):
+    with pytest.raises(FileNotFoundError):
+        DeepClusterCategorizer.load(path)
