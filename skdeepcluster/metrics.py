@@ -61,11 +61,11 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
     >>> cluster_purity_score(["SA", "SA", "SA", "LA", "LA"], [0, 0, 1, 1, 1])
     0.8
     """
-    labels_true, labels_pred = column_or_1d(labels_true), column_or_1d(labels_pred)
-    check_consistent_length(labels_true, labels_pred)
-    if len(labels_true) == 0:
+    classes, clusters = column_or_1d(labels_true), column_or_1d(labels_pred)
+    check_consistent_length(classes, clusters)
+    if len(classes) == 0:
         raise ValueError("labels_true and labels_pred are empty: give one label each.")
-    counts = contingency_matrix(labels_true, labels_pred)
+    counts = contingency_matrix(classes, clusters)
     return float(counts.max(axis=0).sum() / counts.sum())
 
 

@@ -1,0 +1,87 @@
+"""What the benchmarks share: images from a path, rows that survive a restart."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="an .npz file")
+    parser.add_argument("--n", type=int, default=3000, help="images (default: 3000)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs (default: 3)")
+    parser.add_argument(
+        "--rows", type=Path, help="finished rows, to go on from after an interruption"
+    )
+    return parser
+
+
+def load(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first n images of one fixed permutation, and their labels."""
+    with np.load(path) as data:
+        images, labels = data["images"], data["labels"]
+    chosen = np.random.default_rng(0).permutation(len(labels))[:n]
+    return images[chosen], labels[chosen]
+
+
+class Rows:
+    """Results by key, each written as soon as it is there."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.done = {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                row = json.loads(line)
+                self.done[row["key"]] = row["value"]
+
+    def get(self, key: str, compute):
+        """The stored value of `key`, or what `compute` gives."""
+        if key not in self.done:
+            self.done[key] = compute()
+            print(f"# {key}: {self.done[key]}", file=sys.stderr, flush=True)
+            if self.path is not None:
+                with self.path.open("a") as file:
+                    row = {"key": key, "value": self.done[key]}
+                    file.write(json.dumps(row) + "\n")
+        return self.done[key]
+
+
+def machine() -> str:
+    """Machine and versions, for the record."""
+    import sklearn
+    import torch
+
+    if torch.cuda.is_available():
+        chip = torch.cuda.get_device_name()
+    else:
+        amx = torch.cpu.get_capabilities().get("amx_bf16")
+        chip = f"{os.cpu_count()} CPU cores{' with AMX' if amx else ''}"
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {chip}, Python "
+        f"{platform.python_version()}, torch {torch.__version__.split('+')[0]}, "
+        f"scikit-learn {sklearn.__version__}"
+    )
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def median_and_range(values: list[float]) -> str:
+    """Such as ``0.981 (0.979-0.984)``."""
+    low, middle, high = min(values), float(np.median(values)), max(values)
+    if len(values) == 1:
+        return f"{middle:.3f}"
+    return f"{middle:.3f} ({low:.3f}-{high:.3f})"
