@@ -87,7 +87,9 @@ def read_array(path: str | os.PathLike[str], name: str) -> NDArray[Any]:
     Parameters
     ----------
     path : str or path
+        The file.
     name : str
+        Which array of a ``.npz`` file.
 
     Returns
     -------
