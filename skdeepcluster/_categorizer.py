@@ -179,8 +179,9 @@ class DeepClusterCategorizer(
         The cluster of each image, from 0 to ``n_clusters_ - 1``; the same as
         ``predict(X)``.
 
-    cluster_centers_ : ndarray of shape (n_clusters_, n_embedding), float32
-        Centroids, in the space of :meth:`transform`.
+    cluster_centers_ : ndarray of shape (n_found, n_embedding), float32
+        Centroids of the `n_clusters_` clusters found, in the space of
+        :meth:`transform`.
 
     n_clusters_ : int
         The number of clusters that are not empty, at most `n_clusters`.
@@ -192,8 +193,8 @@ class DeepClusterCategorizer(
         The assignment that the last epoch was trained on, of augmented images: what
         the paper's Table 1 reports. With ``n_epochs=0`` the same as `labels_`.
 
-    history_ : dict of str to ndarray of shape (n_epochs_,)
-        Per epoch: ``loss`` (mean cross-entropy, nats), ``nmi_previous`` (NMI of
+    history_ : dict of str to ndarray of shape (n_done,)
+        A value for each of the `n_epochs_` epochs done: ``loss`` (mean cross-entropy, nats), ``nmi_previous`` (NMI of
         this assignment and the one before, NaN at first), ``inertia``,
         ``smallest_cluster``, ``median_cluster`` and ``largest_cluster`` (numbers of
         images, empty clusters count as 0), ``learning_rate``, ``embed_seconds``,
@@ -220,7 +221,7 @@ class DeepClusterCategorizer(
     n_features_in_ : int
         Pixel values an image.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only where X was a data frame with string column names.
 
     See Also
