@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import math
 import os
 import warnings
@@ -93,7 +94,8 @@ class DeepClusterCategorizer(
         What is clustered: ``"fc"`` is the second fully connected layer before its
         ReLU (4096 values, VGG only, DeepCluster's choice); ``"pool"`` the average
         over the last feature map; ``"auto"`` is ``"fc"`` for VGG and ``"pool"``
-        elsewhere. ``"small_cnn"`` always gives its own 128 values.
+        elsewhere. ``"small_cnn"`` gives its own 128 values for either
+        of these.
 
     weights : mapping, path or None, default=None
         A state dict of the backbone to start from, or the path of one that was
@@ -140,8 +142,8 @@ class DeepClusterCategorizer(
 
     batch_size : int, default=256
         Images a step, at least 2. An epoch is cut into batches of equal size, none
-        larger than this and none of a single image. A few thousand images want 64: with
-        256 they learn little, for want of steps.
+        of a single image, and none larger than this but for that reason. A few
+        thousand images want 64: with 256 they learn little, for want of steps.
 
     learning_rate : float, default=0.05
         Of stochastic gradient descent.
@@ -194,11 +196,12 @@ class DeepClusterCategorizer(
         the paper's Table 1 reports. With ``n_epochs=0`` the same as `labels_`.
 
     history_ : dict of str to ndarray of shape (n_done,)
-        A value for each of the `n_epochs_` epochs done: ``loss`` (mean cross-entropy, nats), ``nmi_previous`` (NMI of
-        this assignment and the one before, NaN at first), ``inertia``,
-        ``smallest_cluster``, ``median_cluster`` and ``largest_cluster`` (numbers of
-        images, empty clusters count as 0), ``learning_rate``, ``embed_seconds``,
-        ``cluster_seconds``, ``train_seconds``.
+        A value for each of the `n_epochs_` epochs done: ``loss`` (mean
+        cross-entropy, nats), ``nmi_previous`` (NMI of this assignment and the one
+        before, NaN at first), ``inertia``, ``smallest_cluster``, ``median_cluster``
+        and ``largest_cluster`` (numbers of images, empty clusters count as 0),
+        ``learning_rate``, ``embed_seconds``, ``cluster_seconds``,
+        ``train_seconds``.
 
     n_epochs_ : int
         Epochs done; fewer than `n_epochs` if a callback asked to stop.
@@ -406,6 +409,7 @@ class DeepClusterCategorizer(
             Once, from the fifth epoch on, if one cluster takes nearly all images or
             the network does not learn the pseudo-labels.
         """
+        self.__dict__.pop("network_", None)  # a fit that fails leaves no mixed model
         rows = self._check_images(X, reset=True)
         device = runtime.resolve_device(self.device)
         self.device_ = str(device)
@@ -428,6 +432,7 @@ class DeepClusterCategorizer(
                 history.append(_summary(epoch, self.n_clusters))
                 if collapse is None and len(history) >= _FIRST_JUDGED_EPOCH:
                     collapse = self._warn_of_collapse(epoch)
+            body.zero_grad()
             clustering = alternation.cluster(alternation.embed())
             if not history:
                 last_epoch = clustering
@@ -447,6 +452,25 @@ class DeepClusterCategorizer(
             reconstruction_attributes=lambda: _fitted_attributes(body, clustering),
         )
         return self
+
+    def fit_predict(
+        self, X: ArrayLike, y: ArrayLike | None = None
+    ) -> NDArray[np.int64]:
+        """Learn clusters from images and tell the cluster of each.
+
+        Parameters
+        ----------
+        X : array-like
+            Images, as :meth:`fit` takes them.
+        y : array-like of shape (n_samples,), default=None
+            Not used for learning. Handed to callbacks, for monitoring.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int64
+            The same as `labels_`.
+        """
+        return self.fit(X, y).labels_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """The cluster of each image: the one whose centroid is nearest.
@@ -572,6 +596,9 @@ class DeepClusterCategorizer(
         """
         return _model_file.read(cls, path)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
     @property
     def _n_features_out(self) -> int:
         return int(self.cluster_centers_.shape[1])
@@ -667,7 +694,7 @@ class DeepClusterCategorizer(
             task = context.subcontext(task_name="epoch")
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             # Training goes on changing the network that made the epoch's clusters.
-            then = copy.deepcopy(body) if hasattr(self, "_skl_callbacks") else body
+            then = copy.deepcopy(body) if self._network_is_asked_for() else body
             epoch = next(epochs)
             yield epoch
             fitted = functools.partial(_fitted_attributes, then, epoch.clustering)
@@ -675,6 +702,13 @@ class DeepClusterCategorizer(
                 estimator=self, X=X, y=y, reconstruction_attributes=fitted
             ):
                 return
+
+    def _network_is_asked_for(self) -> bool:
+        """Whether a callback wants a fitted estimator: networks are copied for it."""
+        return any(
+            "fitted_estimator" in inspect.signature(callback.on_fit_task_end).parameters
+            for callback in getattr(self, "_skl_callbacks", [])
+        )
 
     def _warn_of_collapse(self, epoch: Epoch) -> str | None:
         collapse = _collapse(epoch) if self.n_clusters > 1 else None
@@ -685,7 +719,7 @@ class DeepClusterCategorizer(
                 "standardize='dataset' or fewer clusters; where nearly all images are "
                 "alike, it is as it should be.",
                 CollapseWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return collapse
 
@@ -751,7 +785,7 @@ class DeepClusterCategorizer(
         """Labels and distances."""
         device = self._fitted_device()
         with runtime.session(device):
-            centroids = torch.from_numpy(self.cluster_centers_).to(device)
+            centroids = torch.tensor(self.cluster_centers_, device=device)
             labels, distances = assign(self._embed(X), centroids)
             return labels.cpu().numpy(), distances.cpu().numpy()
 
@@ -766,7 +800,7 @@ def _fitted_attributes(body: torch.nn.Module, clustering: Clustering) -> dict[st
     """What `predict` and `transform` need, as after fitting had stopped there."""
     labels, kept = _compact(clustering)
     return {
-        "network_": body.eval(),
+        "network_": body.eval().requires_grad_(False),
         "labels_": labels,
         "cluster_centers_": clustering.centroids.cpu().numpy()[kept],
         "n_clusters_": len(kept),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,9 +55,7 @@ def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> No
     arrays = {name: getattr(estimator, name) for name in (*_ARRAYS, *_MAYBE_ARRAYS)}
     arrays |= {f"history_.{name}": row for name, row in estimator.history_.items()}
     tensors = {
-        name: torch.from_numpy(np.ascontiguousarray(array))
-        for name, array in arrays.items()
-        if array is not None
+        name: torch.tensor(array) for name, array in arrays.items() if array is not None
     }
     if estimator._whitening is not None:
         tensors["whitening.mean"] = estimator._whitening.mean
@@ -71,14 +68,16 @@ def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> No
     header = {"format": FORMAT, "version": str(VERSION)}
     header["model"] = json.dumps(model, default=np.generic.item)
     target = Path(path)
-    handle, unfinished = tempfile.mkstemp(dir=target.parent, suffix=".unfinished")
-    os.close(handle)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent} to save into.")
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
     try:
         save_file(tensors, unfinished, metadata=header)
         os.replace(unfinished, target)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written ({error}).") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read(
@@ -97,7 +96,7 @@ def read(
     try:
         return _rebuild(cls, json.loads(header["model"]), tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = runtime.first_line(error)
         raise ValueError(
             f"{path} is a damaged model of skdeepcluster ({reason}); save it again."
         ) from error
@@ -122,6 +121,7 @@ def _rebuild(
     tensors: dict[str, torch.Tensor],
 ) -> DeepClusterCategorizer:
     parameters = dict(model["parameters"])
+    parameters["weights"] = None  # no file that a header names is opened
     if parameters["image_shape"] is not None:
         parameters["image_shape"] = tuple(parameters["image_shape"])
     if isinstance(parameters["augmentation"], dict):

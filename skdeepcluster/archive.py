@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +46,9 @@ def read_archive(path: str | os.PathLike[str], *, image_size: int = 64) -> Archi
         subfolders; hidden files and symbolic links are passed over.
     image_size : int, default=64
         Height and width in pixels that picture files are scaled to, aspect kept and
-        padded with black; array files keep their size. Pictures become grey.
+        padded with black; array files keep their size. Pictures become grey of 8
+        bits; those of more bits are stretched from their darkest to their brightest
+        pixel, so use an array file where the absolute grey level matters.
 
     Returns
     -------
@@ -74,6 +75,11 @@ def read_archive(path: str | os.PathLike[str], *, image_size: int = 64) -> Archi
     if path.is_dir():
         return _read_folder(path, image_size)
     images = read_array(path, "images")
+    if images.ndim < 3:
+        raise ValueError(
+            f"{path} holds an array of shape {images.shape}; images have the shape "
+            "(n, height, width) or (n, height, width, channels)."
+        )
     if len(images) == 0:
         raise ValueError(f"{path} holds no image: its shape is {images.shape}.")
     return Archive(images, [str(row) for row in range(len(images))], [])
@@ -116,11 +122,13 @@ def read_array(path: str | os.PathLike[str], name: str) -> NDArray[Any]:
                 array = None
                 if name in found:
                     array = np.load(file, allow_pickle=False)[name]
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a hostile zip raises whatever its parts lead to
         raise ValueError(
             f"{path} is no folder, and no .npy or .npz file that can be read."
         ) from error
-    if array is None:
+    if not isinstance(array, np.ndarray):
         raise ValueError(
             f"{path} has no array {name!r}, only "
             f"{', '.join(map(repr, found)) or 'nothing'}."
@@ -174,13 +182,16 @@ def _read_picture(path: str, size: int) -> NDArray[np.uint8]:
                     picture = _to_eight_bits(picture)
                 grey = picture.convert("L")
                 return np.asarray(ImageOps.pad(grey, (size, size)), dtype=np.uint8)
+    except PermissionError:
+        raise ValueError("No permission to read it.") from None
     except UnidentifiedImageError:
         raise ValueError("Neither PNG nor JPEG.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         limit = Image.MAX_IMAGE_PIXELS
         raise ValueError(f"Larger than {limit} pixels when decoded.") from None
-    except (OSError, ValueError, SyntaxError, MemoryError, EOFError) as error:
-        # Pillow's messages may quote the file, so only their kind is kept.
+    except Exception as error:
+        # Pillow raises whatever the damage leads to, and its messages may quote
+        # the file: only their kind is kept.
         raise ValueError(f"Damaged ({type(error).__name__}).") from None
 
 

@@ -123,14 +123,22 @@ def _demo(options: argparse.Namespace) -> None:
 
     from skdeepcluster.archive import Archive
 
+    est = _estimator(options)
     digits = load_digits()
     names = [str(row) for row in range(len(digits.images))]
-    _sort(options, Archive(digits.images, names, []), digits.target)
+    _sort(est, options.output, Archive(digits.images, names, []), digits.target)
 
 
 def _categorize(options: argparse.Namespace) -> None:
     from skdeepcluster.archive import read_archive, read_array
 
+    est = _estimator(options)
+    output = options.output.resolve()
+    if options.path.is_dir() and output.is_relative_to(options.path.resolve()):
+        raise ValueError(
+            f"--output {options.output} lies in {options.path}, where its pictures "
+            "would be sorted next time; choose a folder elsewhere."
+        )
     archive = read_archive(options.path, image_size=max(64, options.image_size or 0))
     labels = None
     if options.labels is not None:
@@ -140,28 +148,34 @@ def _categorize(options: argparse.Namespace) -> None:
                 f"--labels {options.labels} has shape {labels.shape}, and there are "
                 f"{len(archive.images)} images; give one label an image."
             )
-    _sort(options, archive, labels)
+    _sort(est, options.output, archive, labels)
 
 
-def _sort(
-    options: argparse.Namespace, archive: Archive, labels: NDArray[Any] | None
-) -> None:
-    """Fit, write the results as soon as they are there, and say what was found."""
-    from sklearn.callback import ProgressBar
-
+def _estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
+    """The estimator that the options ask for."""
     from skdeepcluster import DeepClusterCategorizer
 
     given = {"n_epochs": options.epochs, "image_size": options.image_size}
-    est = DeepClusterCategorizer.from_recipe(
+    return DeepClusterCategorizer.from_recipe(
         options.recipe,
         n_clusters=options.n_clusters,
         device=options.device,
         random_state=options.seed,
         **{name: value for name, value in given.items() if value is not None},
     )
-    output: Path = options.output
+
+
+def _sort(
+    est: DeepClusterCategorizer,
+    output: Path,
+    archive: Archive,
+    labels: NDArray[Any] | None,
+) -> None:
+    """Fit, write the results as soon as they are there, and say what was found."""
+    from sklearn.callback import ProgressBar
+
     output.mkdir(parents=True, exist_ok=True)
-    height, width = archive.images.shape[1:3] if archive.images.ndim > 2 else (1, 1)
+    height, width = archive.images.shape[1:3]
     print(f"{len(archive.images):,} images of {height} × {width} pixels", flush=True)
 
     start = time.perf_counter()
@@ -175,6 +189,8 @@ def _sort(
     if archive.skipped:
         _write_skipped(output / "skipped.csv", archive.skipped)
         written["skipped.csv"] = f"{len(archive.skipped)} file(s) not read, and why"
+    else:
+        (output / "skipped.csv").unlink(missing_ok=True)  # of another run
     _draw(output, archive.images, est, scores)
     written["montage.png"] = "the most typical images of each cluster"
     written["history.png"] = "how learning went"
@@ -198,13 +214,15 @@ def _write_clusters(
             "distance": distances,
         }
     )
-    table.to_csv(path, index=False, float_format="%.5f")
+    # A file's name may be no valid text; its bytes are kept.
+    table.to_csv(path, index=False, float_format="%.5f", errors="surrogateescape")
 
 
 def _write_skipped(path: Path, skipped: list[tuple[str, str]]) -> None:
     import pandas as pd
 
-    pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(path, index=False)
+    table = pd.DataFrame(skipped, columns=["path", "reason"])
+    table.to_csv(path, index=False, errors="surrogateescape")
 
 
 def _draw(

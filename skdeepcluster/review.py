@@ -53,7 +53,8 @@ def plot_montage(
         ranked[first : first + min(size, n_columns)]
         for first, size in zip(firsts, sizes, strict=True)
     ]
-    low, high = np.percentile(images[np.sort(np.concatenate(shown))], (1, 99))
+    pixels = images[np.sort(np.concatenate(shown))].astype(np.float64)
+    low, high = np.percentile(pixels, (1, 99))
 
     sheet = np.full((len(clusters) * tile, n_columns * tile, 3), 255, np.uint8)
     for row, members in enumerate(shown):

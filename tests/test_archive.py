@@ -1,4 +1,5 @@
 import os
+import zipfile
 import zlib
 
 import numpy as np
@@ -35,6 +36,7 @@ def test_npz(tmp_path):
         ({}, "no array 'images', only nothing"),
         ({"images": np.zeros((0, 3, 3))}, "holds no image"),
         ({"images": np.array(3)}, "single number"),
+        ({"images": np.zeros((9, 64))}, r"shape \(9, 64\); images have the shape"),
         ({"images": np.array([{}, {}])}, r"no \.npy or \.npz file that can be read"),
     ],
 )
@@ -49,6 +51,29 @@ def test_files_that_are_no_arrays(content, tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.npz is no folder, and no \.npy"):
         read_archive(tmp_path / "a.npz")
+
+
+def test_a_member_that_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("images", b"not an array")
+    with pytest.raises(ValueError, match=r"a\.npz"):
+        read_archive(tmp_path / "a.npz")
+
+
+def test_pictures_with_damaged_metadata_are_skipped(tmp_path, picture):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(tmp_path / "00.jpg", exif=exif)
+    whole = (tmp_path / "00.jpg").read_bytes()
+    random = np.random.default_rng(0)
+    for number in range(1, 200):
+        damaged = bytearray(whole)
+        for place in random.integers(2, 80, 3):
+            damaged[place] = random.integers(256)
+        (tmp_path / f"{number:03}.jpg").write_bytes(damaged)
+    archive = read_archive(tmp_path, image_size=16)
+    assert archive.names[0] == "00.jpg"
+    assert len(archive.images) + len(archive.skipped) == 200
 
 
 def test_nothing_there(tmp_path):

@@ -377,6 +377,31 @@ def test_before_fit():
         DeepClusterCategorizer().save("nowhere")
 
 
+def test_a_failed_fit_leaves_no_mixed_model(quick, digits):
+    quick.fit(digits[0])
+    with pytest.raises(ValueError, match="NaN"):
+        quick.fit(np.full((20, 8, 8), np.nan))
+    with pytest.raises(NotFittedError):
+        quick.predict(digits[0])
+    fresh = clone(quick)
+    with pytest.raises(ValueError, match="NaN"):
+        fresh.fit(np.full((20, 8, 8), np.nan))
+    with pytest.raises(NotFittedError):
+        fresh.predict(digits[0])
+
+
+def test_the_network_is_frozen(fitted):
+    for parameter in fitted.network_.parameters():
+        assert not parameter.requires_grad
+        assert parameter.grad is None
+
+
+def test_a_memory_mapped_model_predicts(fitted, digits, tmp_path):
+    joblib.dump(fitted, tmp_path / "est")
+    mapped = joblib.load(tmp_path / "est", mmap_mode="r")
+    np.testing.assert_array_equal(mapped.predict(digits[0]), fitted.labels_)
+
+
 # Hard cases
 
 
@@ -444,7 +469,7 @@ def test_divergence_says_what_would_do(quick, digits):
     quick.set_params(
         learning_rate=1e30, backbone="resnet18", precision="float32", n_epochs=3
     )
-    with pytest.raises(ValueError, match=r"diverged: with learning_rate=1e\+30"):
+    with pytest.raises(ValueError, match=r"diverged with learning_rate=1e\+30"):
         quick.fit(digits[0])
 
 
@@ -666,6 +691,7 @@ def test_monitor_of_pseudo_labels(quick, digits):
         scoring={"purity": pseudo_label_purity, "nmi": pseudo_label_nmi}
     )
     quick.set_params(n_epochs=3).set_callbacks(monitor).fit(X, y)
+    assert (quick.fit_predict(X, y) == quick.labels_).all()
     log = monitor.get_logs().data_as_pandas
     epochs = log[log.task_name == "epoch"]
     assert len(epochs) == 3

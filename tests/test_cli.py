@@ -1,4 +1,5 @@
 import csv
+import os
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ def npz(tmp_path, digits):
 
 
 def read_csv(path):
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
         return list(csv.DictReader(file))
 
 
@@ -69,12 +70,14 @@ def test_categorize_a_folder(tmp_path, digits, capsys):
     folder.mkdir()
     for number, image in enumerate(digits[0][:30]):
         Image.fromarray(image * 15).save(folder / f"{number:02}.png")
+    os.rename(os.fsencode(folder / "29.png"), os.fsencode(folder) + b"/29\xff.png")
     (folder / "30.png").write_text("no picture")
     out = tmp_path / "out"
     arguments = ["categorize", str(folder), *QUICK, "-o", str(out)]
     assert main([*arguments, "--image-size", "32", "--seed", "3"]) == 0
     rows = read_csv(out / "clusters.csv")
-    assert [row["image"] for row in rows] == [f"{i:02}.png" for i in range(30)]
+    names = [f"{i:02}.png" for i in range(29)] + [os.fsdecode(b"29\xff.png")]
+    assert [row["image"] for row in rows] == names
     assert read_csv(out / "skipped.csv") == [
         {"path": "30.png", "reason": "Neither PNG nor JPEG."}
     ]
@@ -113,6 +116,7 @@ def bad_inputs(folder):
         (["good.npy", "--epochs", "-1"], "'n_epochs' parameter"),
         (["good.npy", "--image-size", "0"], "'image_size' parameter"),
         (["good.npy", "-o", "good.npy"], "good.npy"),
+        ([".", "-o", "./out"], "lies in ."),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

@@ -143,6 +143,10 @@ def no_model(header, model, tensors):
     del header["model"]
 
 
+def names_a_file(header, model, tensors):
+    model["parameters"]["weights"] = "/dev/stdin"
+
+
 def unknown_parameter(header, model, tensors):
     model["parameters"]["run"] = "rm -rf"
 
@@ -208,6 +212,17 @@ def test_a_truncated_file(fitted, path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="damaged"):
         DeepClusterCategorizer.load(path)
+
+
+def test_no_file_that_the_header_names_is_opened(fitted, path):
+    fitted.save(path)
+    rewrite(path, names_a_file)
+    assert DeepClusterCategorizer.load(path).weights is None
+
+
+def test_no_folder_to_save_into(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        fitted.save(tmp_path / "missing" / "model.safetensors")
 
 
 def test_no_file(path):

@@ -29,7 +29,7 @@ def test_small_clusters_leave_white():
 
 
 @pytest.mark.parametrize("shape", [(9, 9), (5, 30), (30, 5, 1), (9, 9, 3), (1, 1)])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int16, np.bool_])
 def test_any_images(shape, dtype, tmp_path):
     images = np.random.default_rng(0).normal(0, 99, (6, *shape)).astype(dtype)
     figure = plot_montage(images, [0, 0, 0, 1, 1, 1], np.zeros(6))

@@ -103,9 +103,10 @@ class Alternation:
         """L2-normalise, run K-means, assign every image to its nearest centroid."""
         if not embeddings.isfinite().all():
             raise ValueError(
-                f"Training diverged: with learning_rate={self.learning_rate} and "
-                f"precision {self.precision}, embeddings became NaN or infinite. Try "
-                "a lower learning_rate, or precision='float32'."
+                "Embeddings are NaN or infinite: training diverged with "
+                f"learning_rate={self.learning_rate} in {self.precision}, or the "
+                "pixels or weights are too large. Try a lower learning_rate, "
+                "precision='float32', or another standardize."
             )
         whitening = None
         if self.pca_components is not None:

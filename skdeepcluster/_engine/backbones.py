@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skdeepcluster._engine.runtime import first_line
+
 VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
 RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
 NAMES = (*VGGS, *RESNETS, "small_cnn")
@@ -75,7 +77,7 @@ def build(
     ValueError
         If the layer does not exist in that backbone, or the weights do not fit.
     TypeError
-        If the callable returns something else than a module.
+        If a callable returns something else than a module, or is one itself.
     """
     model, neck = _build_model(backbone, embedding_layer)
     _adapt_first_convolution(model, 2 if sobel else in_channels)
@@ -83,7 +85,7 @@ def build(
         if type(layer) is nn.Linear:
             layer.__class__ = SteadyLinear
     if weights is not None:
-        _load_weights(model, weights)
+        _load_weights(model.module if isinstance(model, Pooled) else model, weights)
     if sobel:
         body: nn.Module = nn.Sequential()
         body.add_module("sobel", Sobel())
@@ -100,6 +102,11 @@ def _build_model(
         raise ValueError(
             f"embedding_layer='fc' needs a VGG, and backbone={backbone!r} has no two "
             "fully connected layers; use 'pool' or 'auto'."
+        )
+    if isinstance(backbone, nn.Module):
+        raise TypeError(
+            "backbone is a module, which fit would train in place; give what makes "
+            "one: its class, or a function that returns a new one."
         )
     if callable(backbone):
         model = backbone()
@@ -138,7 +145,7 @@ def _embedding_size(
         with torch.no_grad():
             output = body(torch.zeros(2, in_channels, *size))
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ValueError(
             f"backbone={backbone!r} cannot take images of {in_channels} channel(s) and "
             f"{size[0]} × {size[1]} pixels ({reason}); give another image_size."
@@ -147,26 +154,30 @@ def _embedding_size(
 
 
 def _adapt_first_convolution(model: nn.Module, in_channels: int) -> None:
-    for parent in model.modules():
-        for name, layer in parent.named_children():
-            if not isinstance(layer, nn.Conv2d):
-                continue
-            if layer.in_channels != in_channels:
-                first = nn.Conv2d(
-                    in_channels,
-                    layer.out_channels,
-                    layer.kernel_size,  # type: ignore[arg-type]
-                    layer.stride,  # type: ignore[arg-type]
-                    layer.padding,  # type: ignore[arg-type]
-                    layer.dilation,  # type: ignore[arg-type]
-                    bias=layer.bias is not None,
-                    padding_mode=layer.padding_mode,
-                )
-                nn.init.kaiming_normal_(first.weight, mode="fan_out")
-                if first.bias is not None:
-                    nn.init.zeros_(first.bias)
-                setattr(parent, name, first)
-            return
+    convolutions = (
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d)
+    )
+    name, layer = next(convolutions, ("", None))
+    if layer is None or layer.in_channels == in_channels:
+        return
+    first = nn.Conv2d(
+        in_channels,
+        layer.out_channels,
+        layer.kernel_size,  # type: ignore[arg-type]
+        layer.stride,  # type: ignore[arg-type]
+        layer.padding,  # type: ignore[arg-type]
+        layer.dilation,  # type: ignore[arg-type]
+        layer.groups,
+        bias=layer.bias is not None,
+        padding_mode=layer.padding_mode,
+    )
+    nn.init.kaiming_normal_(first.weight, mode="fan_out")
+    if first.bias is not None:
+        nn.init.zeros_(first.bias)
+    parent, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(parent), attribute, first)
 
 
 def _load_weights(

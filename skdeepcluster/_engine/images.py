@@ -67,11 +67,6 @@ class Images:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def channels(self) -> int:
-        """Channels of a picture; 1 for feature vectors."""
-        return self._picture[2]
-
     def batch(self, index: slice | NDArray[np.int64]) -> Tensor:
         """Standardised pixels of shape (n, channels, height, width), float32."""
         rows = self.rows[index].astype(self._dtype)

@@ -26,9 +26,8 @@ def resolve_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
         raise ValueError(
-            f"device={name!r} cannot be used on this machine ({reason}); "
+            f"device={name!r} cannot be used on this machine ({first_line(error)}); "
             "device='auto' takes the best one that is there."
         ) from error
     return device
@@ -102,7 +101,14 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
         finally:
             torch.set_default_dtype(default_dtype)
             for product, precision in zip(products, precisions, strict=True):
-                product.fp32_precision = precision
+                product.fp32_precision = "none"  # as is set for all of them
+                if product.fp32_precision != precision:
+                    product.fp32_precision = precision
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the traces that torch appends."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def clock(device: torch.device) -> float:

@@ -56,6 +56,33 @@ def test_callable_backbone():
     assert backbone.body(torch.zeros(2, 1, 10, 12)).shape == (2, 9)
 
 
+class Stem(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        self.out = nn.Conv2d(4, 8, 3, padding=1)
+
+    def forward(self, pixels):
+        return self.out(self.stem(pixels))
+
+
+def test_the_first_convolution_may_be_nested():
+    body = build(Stem, in_channels=1, size=(8, 8)).body
+    assert body.module.stem[0].in_channels == 1
+    assert body.module.out.in_channels == 4
+
+
+def test_weights_of_a_callable_backbone():
+    state = Stem().state_dict()
+    body = build(Stem, in_channels=3, size=(8, 8), weights=state).body
+    assert torch.equal(body.module.out.weight, state["out.weight"])
+
+
+def test_a_module_in_place_of_what_makes_one():
+    with pytest.raises(TypeError, match="its class, or a function"):
+        build(Stem(), in_channels=1, size=(8, 8))
+
+
 def test_callable_that_returns_no_module():
     with pytest.raises(TypeError, match=r"has to return a torch\.nn\.Module"):
         build(lambda: 3, in_channels=1, size=(8, 8))

@@ -44,6 +44,21 @@ def test_settings_come_back(fails):
     assert set(inside[6:]) == {"ieee"}
 
 
+def test_a_setting_that_was_inherited_still_is():
+    try:
+        with session(CPU):
+            pass
+        torch.backends.fp32_precision = "tf32"
+        with session(CPU):
+            pass
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+        torch.backends.fp32_precision = "ieee"
+        assert torch.backends.mkldnn.conv.fp32_precision == "ieee"
+        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+    finally:
+        torch.backends.fp32_precision = "none"
+
+
 def test_seed_repeats():
     draws = []
     for _ in range(2):
