@@ -193,7 +193,8 @@ class DeepClusterCategorizer(
 
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
         The assignment that the last epoch was trained on, of augmented images: what
-        the paper's Table 1 reports. With ``n_epochs=0`` the same as `labels_`.
+        the paper's Table 1 reports. Empty clusters leave gaps here. With
+        ``n_epochs=0`` the same as `labels_`.
 
     history_ : dict of str to ndarray of shape (n_done,)
         A value for each of the `n_epochs_` epochs done: ``loss`` (mean
@@ -426,21 +427,21 @@ class DeepClusterCategorizer(
             alternation = self._alternation(rows, device)
             body = alternation.backbone.body
             history: list[dict[str, float]] = []
-            collapse = None
+            collapse = epoch_labels = None
             for epoch in self._monitored(alternation.epochs(), body, context, X, y):
-                last_epoch = epoch.clustering
+                epoch_labels = epoch.clustering.labels
                 history.append(_summary(epoch, self.n_clusters))
                 if collapse is None and len(history) >= _FIRST_JUDGED_EPOCH:
                     collapse = self._warn_of_collapse(epoch)
             body.zero_grad()
             clustering = alternation.cluster(alternation.embed())
-            if not history:
-                last_epoch = clustering
 
         for name, value in _fitted_attributes(body, clustering).items():
             setattr(self, name, value)
         self.inertia_ = float(clustering.distances.double().square().sum())
-        self.last_epoch_labels_ = _compact(last_epoch)[0]
+        self.last_epoch_labels_ = (
+            self.labels_ if epoch_labels is None else epoch_labels.cpu().numpy()
+        )
         self.n_epochs_ = len(history)
         self.history_ = {
             name: np.array([epoch[name] for epoch in history]) for name in _HISTORY
@@ -790,15 +791,9 @@ class DeepClusterCategorizer(
             return labels.cpu().numpy(), distances.cpu().numpy()
 
 
-def _compact(clustering: Clustering) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels without gaps, and which centroids they stand for."""
-    kept, labels = np.unique(clustering.labels.cpu().numpy(), return_inverse=True)
-    return labels, kept
-
-
 def _fitted_attributes(body: torch.nn.Module, clustering: Clustering) -> dict[str, Any]:
     """What `predict` and `transform` need, as after fitting had stopped there."""
-    labels, kept = _compact(clustering)
+    kept, labels = np.unique(clustering.labels.cpu().numpy(), return_inverse=True)
     return {
         "network_": body.eval().requires_grad_(False),
         "labels_": labels,
