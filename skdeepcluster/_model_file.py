@@ -170,7 +170,7 @@ def _rebuild(
     backbone.body.float()
     backbone.neck = torch.nn.Identity()  # the classifier's, not needed to predict
     backbone.to(device)
-    estimator.network_ = backbone.body.eval()
+    estimator.network_ = backbone.body.eval().requires_grad_(False)
     n_features = backbone.n_features
     if estimator._whitening is not None:
         n_features = len(estimator._whitening.components)

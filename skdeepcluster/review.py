@@ -62,16 +62,11 @@ def plot_montage(
             place = sheet[row * tile : (row + 1) * tile, column * tile :][:, :tile]
             place[:] = _thumbnail(images[member], tile, low, high)
 
-    inches = np.array(sheet.shape[1::-1]) / 96
-    figure = Figure(figsize=(inches[0] + 1.5, inches[1] + 0.5), dpi=96)
-    axes = figure.add_axes(
-        (
-            1.4 / (inches[0] + 1.5),
-            0.1 / (inches[1] + 0.5),
-            inches[0] / (inches[0] + 1.5),
-            inches[1] / (inches[1] + 0.5),
-        )
-    )
+    width, height = sheet.shape[1] / 96, sheet.shape[0] / 96  # inches
+    full_width, full_height = width + 1.5, height + 0.5  # with names and title
+    figure = Figure(figsize=(full_width, full_height), dpi=96)
+    left, bottom = 1.4 / full_width, 0.1 / full_height
+    axes = figure.add_axes((left, bottom, width / full_width, height / full_height))
     axes.imshow(sheet, interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks(

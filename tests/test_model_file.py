@@ -56,6 +56,7 @@ def test_round_trip(parameters, quick, digits, path):
     for name, values in quick.history_.items():
         np.testing.assert_array_equal(loaded.history_[name], values)
     assert type(loaded.image_shape_) is tuple
+    assert not any(weight.requires_grad for weight in loaded.network_.parameters())
     expected = {**quick.get_params(), **loaded.get_params()} | (
         {"random_state": loaded.random_state}
     )
