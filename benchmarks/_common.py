@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from sklearn.cluster import KMeans
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -31,6 +32,18 @@ def load(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
         images, labels = data["images"], data["labels"]
     chosen = np.random.default_rng(0).permutation(len(labels))[:n]
     return images[chosen], labels[chosen]
+
+
+def pixels_and_kmeans(X, k, standardize, seed):
+    """Clusters of the pixels themselves, standardised as the estimator would."""
+    rows = X.reshape(len(X), -1).astype(np.float32)
+    if standardize == "image":
+        rows = (rows - rows.mean(1, keepdims=True)) / (
+            rows.std(1, keepdims=True) + 1e-6
+        )
+    else:
+        rows = (rows - rows.mean()) / rows.std()
+    return KMeans(k, n_init=1, random_state=seed).fit_predict(rows)
 
 
 class Rows:

@@ -13,25 +13,20 @@ import time
 
 import numpy as np
 import torch
-from _common import Rows, load, machine, median_and_range, parser, table
-from sklearn.cluster import KMeans
+from _common import (
+    Rows,
+    load,
+    machine,
+    median_and_range,
+    parser,
+    pixels_and_kmeans,
+    table,
+)
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
 from skdeepcluster._engine.kmeans import assign, kmeans
 
 EPOCHS = (0, 5, 10, 20, 30)
-
-
-def pixels_and_kmeans(X, y, k, standardize, seed):
-    rows = X.reshape(len(X), -1).astype(np.float32)
-    if standardize == "image":
-        rows = (rows - rows.mean(1, keepdims=True)) / (
-            rows.std(1, keepdims=True) + 1e-6
-        )
-    else:
-        rows = (rows - rows.mean()) / rows.std()
-    labels = KMeans(k, n_init=1, random_state=seed).fit_predict(rows)
-    return cluster_purity_score(y, labels)
 
 
 class Curve:
@@ -104,8 +99,8 @@ def main():
         pixels = [
             rows.get(
                 f"pixels {standardize} {seed}",
-                lambda s=standardize, seed=seed: pixels_and_kmeans(
-                    X, y, options.k, s, seed
+                lambda s=standardize, seed=seed: cluster_purity_score(
+                    y, pixels_and_kmeans(X, options.k, s, seed)
                 ),
             )
             for seed in seeds

@@ -19,6 +19,7 @@ FORBIDDEN = {
         "cli",
     ],
     "archive": ["_engine", "_categorizer", "review", "cli", "torch"],
+    "datasets": ["_engine", "_categorizer", "review", "archive", "cli", "torch"],
     "metrics": ["_engine", "_categorizer", "review", "archive", "cli"],
     "_categorizer": ["review", "archive", "cli"],
     "review": ["archive", "cli"],

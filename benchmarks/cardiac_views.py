@@ -1,0 +1,100 @@
+"""How hard are the cardiac views? K-means on the pixels, and a supervised network.
+
+    python benchmarks/cardiac_views.py
+
+The views are meant to be hard for pixels and possible for a network: with 2,000
+balanced views, K-means on the pixels with k = 104 stays below a purity of 0.85, and a
+supervised small_cnn reaches an accuracy of 0.99 on subjects it has not seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+
+import torch
+import torch.nn.functional as F
+from _common import machine, median_and_range, pixels_and_kmeans, table
+from sklearn.model_selection import GroupShuffleSplit
+
+from skdeepcluster import cluster_purity_score
+from skdeepcluster._engine import backbones
+from skdeepcluster._engine.augment import random_views
+from skdeepcluster.datasets import CARDIAC_VIEWS, make_cardiac_views
+
+VIEW = {
+    "rotation": 15.0,
+    "crop_scale": (0.5, 1.0),
+    "crop_ratio": (0.75, 4 / 3),
+    "flip": 0.0,
+    "intensity": 0.2,
+}
+
+
+def accuracy_on_unseen_subjects(X, y, subjects, seed, n_epochs=30):
+    """Of a small_cnn trained on the labels of three quarters of the subjects."""
+    split = GroupShuffleSplit(1, test_size=0.25, random_state=seed)
+    train, test = next(split.split(X, y, subjects))
+    torch.manual_seed(seed)
+    backbone = backbones.build("small_cnn", in_channels=1, size=X.shape[1:])
+    head = torch.nn.Linear(backbone.n_features, len(CARDIAC_VIEWS))
+    network = torch.nn.Sequential(backbone.body, head)
+    pixels = torch.from_numpy(X).float().unsqueeze(1)
+    pixels = (pixels - pixels[train].mean()) / pixels[train].std()
+    labels = torch.from_numpy(y)
+    optimizer = torch.optim.SGD(
+        network.parameters(), 0.02, momentum=0.9, weight_decay=1e-4
+    )
+    for epoch in range(n_epochs):
+        rate = 0.02 * (1 + math.cos(math.pi * epoch / n_epochs)) / 2
+        optimizer.param_groups[0]["lr"] = rate
+        network.train()
+        for batch in torch.from_numpy(train)[torch.randperm(len(train))].split(64):
+            loss = F.cross_entropy(
+                network(random_views(pixels[batch], **VIEW)), labels[batch]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network.eval()
+    with torch.no_grad():
+        predicted = torch.cat([network(part).argmax(1) for part in pixels.split(256)])
+    return float((predicted[test] == labels[test]).float().mean())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n", type=int, default=2000)
+    parser.add_argument("--k", type=int, default=8 * len(CARDIAC_VIEWS))
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    results = {name: [] for name in ("dataset", "image", "supervised", "seconds")}
+    for seed in range(options.seeds):
+        start = time.perf_counter()
+        X, y, subjects = make_cardiac_views(
+            options.n, return_subjects=True, random_state=seed
+        )
+        results["seconds"].append((time.perf_counter() - start) * 1000 / options.n)
+        for standardize in ("dataset", "image"):
+            labels = pixels_and_kmeans(X, options.k, standardize, seed)
+            results[standardize].append(cluster_purity_score(y, labels))
+        accuracy = accuracy_on_unseen_subjects(X, y, subjects, seed)
+        results["supervised"].append(accuracy)
+    what = {
+        "dataset": "K-means on pixels standardised over the set, purity",
+        "image": "K-means on pixels z-scored image by image, purity",
+        "supervised": "supervised small_cnn, accuracy on unseen subjects",
+        "seconds": "drawing 1,000 views, seconds",
+    }
+    print(f"{machine()}\n")
+    print(
+        f"{options.n} balanced views of {X.shape[1]} × {X.shape[2]} pixels, "
+        f"k = {options.k}, median (range) of {options.seeds} seeds\n"
+    )
+    rows = [[what[name], median_and_range(results[name])] for name in what]
+    print(table(["what", "result"], rows))
+
+
+if __name__ == "__main__":
+    main()
