@@ -37,6 +37,10 @@ class Augmentation(BaseEstimator):
         Contrast is multiplied by a factor from ``1 ± intensity``, and a brightness
         from ``± intensity`` is added, in units of the standardised pixels, in
         [0, 1).
+    shading : float, default=0.0
+        Contrast and brightness also vary linearly across the image, as near a
+        receiving coil, from 0 in the middle by up to `shading` to either border in
+        both directions, in [0, 1).
 
     See Also
     --------
@@ -62,6 +66,7 @@ class Augmentation(BaseEstimator):
         "crop_ratio": [tuple, list],
         "flip": [Interval(Real, 0, 1, closed="both")],
         "intensity": [Interval(Real, 0, 1, closed="left")],
+        "shading": [Interval(Real, 0, 1, closed="left")],
     }
 
     def __init__(
@@ -72,12 +77,14 @@ class Augmentation(BaseEstimator):
         crop_ratio: tuple[float, float] = (0.75, 4 / 3),
         flip: float = 0.0,
         intensity: float = 0.0,
+        shading: float = 0.0,
     ) -> None:
         self.rotation = rotation
         self.crop_scale = crop_scale
         self.crop_ratio = crop_ratio
         self.flip = flip
         self.intensity = intensity
+        self.shading = shading
 
     def _validate(self) -> None:
         """Raise ValueError where a parameter is out of its range."""

@@ -42,6 +42,7 @@ _FIRST_JUDGED_EPOCH = 5
 _HISTORY = (
     "loss",
     "nmi_previous",
+    "purity_previous",
     "inertia",
     "smallest_cluster",
     "median_cluster",
@@ -97,6 +98,10 @@ class DeepClusterCategorizer(
         elsewhere. ``"small_cnn"`` gives its own 128 values for either
         of these.
 
+    projection : int or None, default=None
+        Project what `embedding_layer` gives to that many features with a perceptron
+        of one hidden layer, which are clustered instead, as in DeepCluster-v2 (128).
+
     weights : mapping, path or None, default=None
         A state dict of the backbone to start from, or the path of one that was
         saved with ``torch.save`` or as safetensors. Layers that the backbone lacks,
@@ -123,9 +128,19 @@ class DeepClusterCategorizer(
         images as they are. Given an instance, ``augmentation__rotation`` and its
         like can be searched.
 
+    n_views : int, default=1
+        Views of each image that a step trains on. With two, each of them has to be
+        put into the cluster that was found for the other.
+
     augment_clustering : bool, default=True
         Whether the pass that embeds the images for clustering sees random views
         too, as in the paper, or the images as they are, as in DeepCluster.
+
+    memory_bank : bool, default=False
+        Whether to cluster the embeddings that training computes on its way (of an
+        image with several views their mean), as in DeepCluster-v2 [3]_, instead of
+        embedding all images once more in every epoch. That pass is then only made
+        before the first epoch and after the last.
 
     sobel : bool, default=False
         Whether the network sees the two derivatives by Sobel's filter instead of
@@ -135,6 +150,16 @@ class DeepClusterCategorizer(
         Reduce embeddings to that many principal components with whitening before
         they are normalised, as in DeepCluster (256); clipped to what the number of
         images and of features allow.
+
+    temperature : float or None, default=None
+        None trains a linear classifier of the clusters, anew in every epoch. A
+        number takes the centroids themselves for a classifier instead, as in
+        DeepCluster-v2 (0.1): cosines divided by `temperature`, nothing to learn, of
+        spherical K-means. Not to be combined with `pca_components`.
+
+    sampling : {"clusters", "images"}, default="clusters"
+        Whether an epoch trains on every cluster equally often, as in the paper and
+        in DeepCluster, or on every image once.
 
     n_epochs : int, default=200
         How often to cluster and train. With 0, the embedding of the random network
@@ -151,6 +176,10 @@ class DeepClusterCategorizer(
     momentum : float, default=0.9
         In [0, 1).
 
+    head_momentum : float or None, default=None
+        Of the linear classifier, in [0, 1); None is `momentum`. It is 0 in
+        DeepCluster.
+
     weight_decay : float, default=1e-5
         L2 penalty on the weights.
 
@@ -158,8 +187,19 @@ class DeepClusterCategorizer(
         Whether the learning rate stays, or falls to zero along half a cosine. The
         classifier's own rate stays: it is made anew every epoch and has to catch up.
 
+    warmup_epochs : int, default=0
+        Epochs at first in which the learning rate rises linearly.
+
     kmeans_n_iter : int, default=20
         Iterations of K-means, each time.
+
+    stop_nmi, stop_purity : float or None, default=None
+        Stop before `n_epochs` when the NMI, and the purity, of the assignments of
+        adjacent epochs are at least that, in (0, 1], as in LDPO [4]_. With None
+        that one is not looked at; with both None all epochs are done.
+
+    patience : int, default=1
+        Adjacent epochs in a row that have to be as stable as that.
 
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` takes CUDA where there
@@ -199,13 +239,16 @@ class DeepClusterCategorizer(
     history_ : dict of str to ndarray of shape (n_done,)
         A value for each of the `n_epochs_` epochs done: ``loss`` (mean
         cross-entropy, nats), ``nmi_previous`` (NMI of this assignment and the one
-        before, NaN at first), ``inertia``, ``smallest_cluster``, ``median_cluster``
-        and ``largest_cluster`` (numbers of images, empty clusters count as 0),
+        before, NaN at first), ``purity_previous`` (of this assignment against the
+        one before as classes, NaN at first), ``inertia``, ``smallest_cluster``,
+        ``median_cluster`` and ``largest_cluster`` (numbers of images, empty clusters
+        count as 0),
         ``learning_rate``, ``embed_seconds``, ``cluster_seconds``,
         ``train_seconds``.
 
     n_epochs_ : int
-        Epochs done; fewer than `n_epochs` if a callback asked to stop.
+        Epochs done; fewer than `n_epochs` if a callback asked to stop, or the
+        assignments were as stable as `stop_nmi` and `stop_purity` ask.
 
     network_ : torch.nn.Module
         Standardised pixels to embedding, before normalisation.
@@ -250,6 +293,12 @@ class DeepClusterCategorizer(
        Deep Clustering for Medical Image Categorization".
     .. [2] Caron, M., Bojanowski, P., Joulin, A., Douze, M. (2018). "Deep Clustering
        for Unsupervised Learning of Visual Features". ECCV.
+    .. [3] Caron, M., Misra, I., Mairal, J., Goyal, P., Bojanowski, P., Joulin, A.
+       (2020). "Unsupervised Learning of Visual Features by Contrasting Cluster
+       Assignments". NeurIPS.
+    .. [4] Wang, X. et al. (2017). "Unsupervised Joint Mining of Deep Features and
+       Image Labels for Large-Scale Radiology Image Categorization and Scene
+       Recognition". WACV.
 
     Examples
     --------
@@ -271,21 +320,31 @@ class DeepClusterCategorizer(
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "backbone": [StrOptions(set(backbones.NAMES)), callable],
         "embedding_layer": [StrOptions({"auto", "fc", "pool"})],
+        "projection": [None, Interval(Integral, 1, None, closed="left")],
         "weights": [None, Mapping, str, os.PathLike],
         "image_size": [None, Interval(Integral, 1, None, closed="left")],
         "image_shape": [None, tuple],
         "standardize": [None, StrOptions({"image", "dataset"})],
         "augmentation": [None, Options(bool, {False}), Augmentation],
+        "n_views": [Interval(Integral, 1, None, closed="left")],
         "augment_clustering": ["boolean"],
+        "memory_bank": ["boolean"],
         "sobel": ["boolean"],
         "pca_components": [None, Interval(Integral, 1, None, closed="left")],
+        "temperature": [None, Interval(Real, 0, None, closed="neither")],
+        "sampling": [StrOptions({"clusters", "images"})],
         "n_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
+        "head_momentum": [None, Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "lr_schedule": [StrOptions({"constant", "cosine"})],
+        "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
         "kmeans_n_iter": [Interval(Integral, 1, None, closed="left")],
+        "stop_nmi": [None, Interval(Real, 0, 1, closed="right")],
+        "stop_purity": [None, Interval(Real, 0, 1, closed="right")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", *runtime.PRECISIONS})],
         "random_state": ["random_state"],
@@ -305,21 +364,31 @@ class DeepClusterCategorizer(
         *,
         backbone: str | Callable[[], torch.nn.Module] = "vgg16_bn",
         embedding_layer: str = "auto",
+        projection: int | None = None,
         weights: Mapping[str, torch.Tensor] | str | os.PathLike[str] | None = None,
         image_size: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         standardize: str | None = "image",
         augmentation: Augmentation | bool | None = None,
+        n_views: int = 1,
         augment_clustering: bool = True,
+        memory_bank: bool = False,
         sobel: bool = False,
         pca_components: int | None = None,
+        temperature: float | None = None,
+        sampling: str = "clusters",
         n_epochs: int = 200,
         batch_size: int = 256,
         learning_rate: float = 0.05,
         momentum: float = 0.9,
+        head_momentum: float | None = None,
         weight_decay: float = 1e-5,
         lr_schedule: str = "constant",
+        warmup_epochs: int = 0,
         kmeans_n_iter: int = 20,
+        stop_nmi: float | None = None,
+        stop_purity: float | None = None,
+        patience: int = 1,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -327,21 +396,31 @@ class DeepClusterCategorizer(
         self.n_clusters = n_clusters
         self.backbone = backbone
         self.embedding_layer = embedding_layer
+        self.projection = projection
         self.weights = weights
         self.image_size = image_size
         self.image_shape = image_shape
         self.standardize = standardize
         self.augmentation = augmentation
+        self.n_views = n_views
         self.augment_clustering = augment_clustering
+        self.memory_bank = memory_bank
         self.sobel = sobel
         self.pca_components = pca_components
+        self.temperature = temperature
+        self.sampling = sampling
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.momentum = momentum
+        self.head_momentum = head_momentum
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
+        self.warmup_epochs = warmup_epochs
         self.kmeans_n_iter = kmeans_n_iter
+        self.stop_nmi = stop_nmi
+        self.stop_purity = stop_purity
+        self.patience = patience
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -411,6 +490,7 @@ class DeepClusterCategorizer(
             the network does not learn the pseudo-labels.
         """
         self.__dict__.pop("network_", None)  # a fit that fails leaves no mixed model
+        self._check_parameters()
         rows = self._check_images(X, reset=True)
         device = runtime.resolve_device(self.device)
         self.device_ = str(device)
@@ -609,6 +689,16 @@ class DeepClusterCategorizer(
         tags.transformer_tags.preserves_dtype = []  # the embedding is float32
         return tags
 
+    def _check_parameters(self) -> None:
+        """Raise ValueError where parameters contradict each other."""
+        if self.temperature is not None and self.pca_components is not None:
+            raise ValueError(
+                f"temperature={self.temperature} classifies embeddings by their "
+                "centroids, which pca_components="
+                f"{self.pca_components} puts into another space; set one of the two "
+                "to None."
+            )
+
     def _standardize(self) -> str | None:
         """Feature vectors are always standardised over the set."""
         return self.standardize if len(self.image_shape_) == 3 else "dataset"
@@ -647,6 +737,7 @@ class DeepClusterCategorizer(
             in_channels=shape[2] if len(shape) == 3 else 1,
             size=self._network_size(),
             embedding_layer=self.embedding_layer,
+            projection=self.projection,
             sobel=self.sobel,
             weights=self.weights,
         )
@@ -665,20 +756,30 @@ class DeepClusterCategorizer(
         view = self._view()
         backbone = self._build_backbone()
         backbone.to(device)
+        if self.temperature is not None:
+            # Centroids classify what was clustered, and not what a neck makes of it.
+            backbone.neck = torch.nn.Identity()
+        momentum = self.momentum if self.head_momentum is None else self.head_momentum
         return Alternation(
             backbone=backbone,
             images=self._images(rows, device),
             view=view,
+            n_views=self.n_views,
             clustering_view=view if self.augment_clustering else None,
+            memory_bank=self.memory_bank,
             n_clusters=self.n_clusters,
+            kmeans_n_iter=self.kmeans_n_iter,
+            pca_components=self.pca_components,
+            temperature=self.temperature,
+            sampling=self.sampling,
             n_epochs=self.n_epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
             lr_schedule=self.lr_schedule,
-            kmeans_n_iter=self.kmeans_n_iter,
-            pca_components=self.pca_components,
+            warmup_epochs=self.warmup_epochs,
+            momentum=self.momentum,
+            head_momentum=momentum,
+            weight_decay=self.weight_decay,
             precision=self.precision_,
         )
 
@@ -691,6 +792,7 @@ class DeepClusterCategorizer(
         y: ArrayLike | None,
     ) -> Iterator[Epoch]:
         """The same epochs, each a task for scikit-learn's callbacks, which may stop."""
+        n_stable = 0
         for _ in range(self.n_epochs):
             task = context.subcontext(task_name="epoch")
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -699,10 +801,21 @@ class DeepClusterCategorizer(
             epoch = next(epochs)
             yield epoch
             fitted = functools.partial(_fitted_attributes, then, epoch.clustering)
-            if task.call_on_fit_task_end(
+            n_stable = n_stable + 1 if self._is_stable(epoch) else 0
+            asked_to_stop = task.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes=fitted
-            ):
+            )
+            if asked_to_stop or n_stable >= self.patience:
                 return
+
+    def _is_stable(self, epoch: Epoch) -> bool:
+        """Whether an assignment is as much that of the epoch before as asked for."""
+        pairs = (
+            (epoch.nmi_previous, self.stop_nmi),
+            (epoch.purity_previous, self.stop_purity),
+        )
+        asked = [(value, least) for value, least in pairs if least is not None]
+        return bool(asked) and all(value >= least for value, least in asked)
 
     def _network_is_asked_for(self) -> bool:
         """Whether a callback wants a fitted estimator: networks are copied for it."""
@@ -811,6 +924,7 @@ def _summary(epoch: Epoch, n_clusters: int) -> dict[str, float]:
     return {
         "loss": epoch.loss,
         "nmi_previous": epoch.nmi_previous,
+        "purity_previous": epoch.purity_previous,
         "inertia": float(inertia),
         "smallest_cluster": int(sizes.min()),
         "median_cluster": float(np.median(sizes)),

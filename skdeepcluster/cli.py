@@ -56,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     demo = commands.add_parser(
-        "demo", help="sort the 1,797 handwritten digits that scikit-learn ships"
+        "demo", help="sort 2,000 schematic views of the heart that it draws itself"
     )
     demo.add_argument(
         "-o", "--output", type=Path, default=Path("skdeepcluster-demo"), metavar="OUT"
     )
-    demo.set_defaults(run=_demo, n_clusters=80, image_size=None)
+    demo.set_defaults(run=_demo, n_clusters=104, image_size=None)
 
     categorize = commands.add_parser(
         "categorize", help="sort an archive of images of your own"
@@ -119,14 +119,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from sklearn.datasets import load_digits
-
     from skdeepcluster.archive import Archive
+    from skdeepcluster.datasets import make_cardiac_views
 
     est = _estimator(options)
-    digits = load_digits()
-    names = [str(row) for row in range(len(digits.images))]
-    _sort(est, options.output, Archive(digits.images, names, []), digits.target)
+    images, views = make_cardiac_views(2000, class_weights="ukbb", random_state=0)
+    print(
+        "Schematic magnetic resonance images of the heart, of 13 kinds. Which is which "
+        "is kept\nfrom the network, and only used to see how well it sorts them.\n"
+    )
+    names = [str(row) for row in range(len(images))]
+    _sort(est, options.output, Archive(images, names, []), views)
 
 
 def _categorize(options: argparse.Namespace) -> None:
@@ -172,15 +175,22 @@ def _sort(
     labels: NDArray[Any] | None,
 ) -> None:
     """Fit, write the results as soon as they are there, and say what was found."""
-    from sklearn.callback import ProgressBar
+    from sklearn.callback import ProgressBar, ScoringMonitor
+
+    from skdeepcluster.metrics import pseudo_label_nmi, pseudo_label_purity
 
     output.mkdir(parents=True, exist_ok=True)
     height, width = archive.images.shape[1:3]
     print(f"{len(archive.images):,} images of {height} × {width} pixels", flush=True)
 
+    monitor = ScoringMonitor(
+        scoring={"nmi": pseudo_label_nmi, "purity": pseudo_label_purity}
+    )
+    callbacks = [ProgressBar()] if labels is None else [ProgressBar(), monitor]
     start = time.perf_counter()
-    est.set_callbacks(ProgressBar()).fit(archive.images)
+    est.set_callbacks(*callbacks).fit(archive.images, labels)
     seconds = time.perf_counter() - start
+    est.set_callbacks()
     est.save(output / "model.safetensors")
     written = {"model.safetensors": "the model, for new images"}
     scores = est.score_samples(archive.images)
@@ -191,7 +201,12 @@ def _sort(
         written["skipped.csv"] = f"{len(archive.skipped)} file(s) not read, and why"
     else:
         (output / "skipped.csv").unlink(missing_ok=True)  # of another run
-    _draw(output, archive.images, est, scores)
+    curves = {}
+    if labels is not None and est.n_epochs_:
+        log = monitor.get_logs().data_as_pandas
+        epochs = log[log["task_name"] == "epoch"]
+        curves = {name: epochs[name].to_numpy() for name in ("nmi", "purity")}
+    _draw(output, archive.images, est, scores, curves)
     written["montage.png"] = "the most typical images of each cluster"
     written["history.png"] = "how learning went"
     _print_summary(est, seconds, labels)
@@ -230,11 +245,12 @@ def _draw(
     images: NDArray[Any],
     est: DeepClusterCategorizer,
     scores: NDArray[Any],
+    curves: dict[str, NDArray[Any]],
 ) -> None:
     from skdeepcluster.review import plot_history, plot_montage
 
     plot_montage(images, est.labels_, scores).savefig(output / "montage.png")
-    plot_history(est).savefig(output / "history.png")
+    plot_history(est, **curves).savefig(output / "history.png")
 
 
 def _print_summary(
@@ -255,9 +271,13 @@ def _print_summary(
 
     purity = cluster_purity_score(labels, est.labels_)
     nmi = normalized_mutual_info_score(labels, est.labels_)
+    _, counts = np.unique(labels, return_counts=True)
     print(
-        f"against the {len(np.unique(labels))} known categories: "
-        f"purity {purity:.3f}, NMI {nmi:.3f}"
+        f"against the {len(counts)} known categories: purity {purity:.3f}, NMI "
+        f"{nmi:.3f}\n"
+        f"Name each cluster once, after what most of its images show, and {purity:.1%} "
+        f"of the\nimages are named rightly; one name for all would be right for "
+        f"{counts.max() / counts.sum():.1%}."
     )
 
 

@@ -1,6 +1,7 @@
 """Named sets of parameters for `DeepClusterCategorizer.from_recipe`.
 
-A recipe is nothing but a dictionary: copy one, change it, pass it on with ``**``.
+A recipe is nothing but a dictionary: copy one, change it, pass it on with ``**``. What
+a recipe does not name is left at the estimator's default.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 from skdeepcluster._augmentation import Augmentation
 
-__all__ = ["RECIPES", "deepmcat", "fast"]
+__all__ = ["RECIPES", "deepcluster", "deepcluster_v2", "deepmcat", "fast", "ldpo"]
 
 deepmcat: dict[str, Any] = {}
 """The method as published by Kart et al. (2021): the estimator's own defaults.
@@ -17,23 +18,105 @@ deepmcat: dict[str, Any] = {}
 VGG-16 with batch norm from random weights, each image z-scored by itself, rotated
 and cropped views for training and for clustering, SGD at 0.05 with batches of 256
 for 200 epochs. Wants a GPU, or patience.
+
+Departs from the paper in that the final clusters are those of images without
+augmentation; `last_epoch_labels_` are the paper's.
+"""
+
+deepcluster: dict[str, Any] = {
+    "sobel": True,
+    "standardize": "dataset",
+    "augmentation": Augmentation(rotation=0, crop_scale=(0.08, 1.0), flip=0.5),
+    "augment_clustering": False,
+    "pca_components": 256,
+    "head_momentum": 0.0,
+}
+"""DeepCluster (Caron et al., 2018), which DeepMCAT adapts.
+
+Follows it in the Sobel filter, the second fully connected layer of a VGG-16 with batch
+norm, PCA with whitening to 256, clustering of images without augmentation, crops of 8 %
+of the area or more, mirror images, and a classifier without momentum.
+
+Departs from it in that images enter whole and at their own size for clustering, instead
+of as centre crops of 224 pixels, and in that `sampling` balances the clusters as was
+meant: the published code does not. Mirroring is wrong where left and right differ.
+"""
+
+deepcluster_v2: dict[str, Any] = {
+    "backbone": "resnet50",
+    "projection": 128,
+    "standardize": "dataset",
+    "augmentation": Augmentation(
+        rotation=0, crop_scale=(0.14, 1.0), flip=0.5, intensity=0.4
+    ),
+    "n_views": 2,
+    "memory_bank": True,
+    "temperature": 0.1,
+    "sampling": "images",
+    "weight_decay": 1e-6,
+    "lr_schedule": "cosine",
+    "warmup_epochs": 10,
+    "kmeans_n_iter": 10,
+}
+"""DeepCluster-v2 (Caron et al., 2020, with SwAV).
+
+Follows it in the ResNet-50 with a projection to 128 features, two views of each image,
+the memory bank of embeddings in place of a second pass, spherical K-means, whose
+centroids are the classifier, at temperature 0.1, and the cosine rate with warm-up.
+
+Departs from it in that there is no multi-crop (further, smaller views), no blur and no
+colour, one clustering instead of three, of the mean of both views, and plain SGD at
+batches of 256 for 200 epochs instead of LARS at 4,096 for 400 or 800. The rate changes
+from epoch to epoch, not from step to step. Mirroring is wrong where left and right
+differ.
+"""
+
+ldpo: dict[str, Any] = {
+    "backbone": "vgg16",
+    "augment_clustering": False,
+    "sampling": "images",
+    "learning_rate": 0.001,
+    "stop_nmi": 0.9,
+    "stop_purity": 0.9,
+    "patience": 2,
+}
+"""Looped deep pseudo-task optimisation, LDPO (Wang et al., 2017).
+
+Follows it in starting from a network that has been trained before, which `weights` has
+to give (``weights=torchvision.models.vgg16(weights="DEFAULT").state_dict()``, say), and
+in stopping when the NMI and the purity of adjacent assignments are high enough.
+
+Departs from it in that the number of clusters is given, not found, and in the network:
+it had AlexNet and GoogLeNet. The thresholds and the rate are ours, for none could be
+found: set `stop_nmi` and `stop_purity` as your images ask. Without `weights` it is
+slow, for the rate is one for weights that have learnt already.
 """
 
 fast: dict[str, Any] = {
     "backbone": "small_cnn",
     "image_size": 32,
     "standardize": "dataset",
-    "augmentation": Augmentation(intensity=0.4),
+    "augmentation": Augmentation(intensity=0.4, shading=0.8),
+    "n_views": 2,
+    "memory_bank": True,
+    "temperature": 0.1,
     "n_epochs": 20,
     "batch_size": 64,
-    "learning_rate": 0.02,
     "lr_schedule": "cosine",
 }
 """A minute or two on a laptop for a few thousand images.
 
 The paper's loop with a small network on small images. It departs from the paper in what
-a small set needs: many updates (batches of 64) at a rate that falls, and the grey level
-kept (standardised over the set) but made a hint rather than a rule (intensity varied).
+a small set needs: many updates (batches of 64) at a rate that falls, two views of each
+image that have to end up in one cluster, and a classifier that need not be learnt
+(memory bank and temperature, as in DeepCluster-v2). Grey level is kept (standardised
+over the set), but as a hint rather than a rule: intensity and shading vary.
 """
 
-RECIPES = {"deepmcat": deepmcat, "fast": fast}
+RECIPES = {
+    "deepmcat": deepmcat,
+    "deepcluster": deepcluster,
+    "deepcluster_v2": deepcluster_v2,
+    "ldpo": ldpo,
+    "fast": fast,
+}

@@ -83,20 +83,36 @@ def plot_montage(
     return figure
 
 
-def plot_history(estimator: DeepClusterCategorizer) -> Figure:
+def plot_history(
+    estimator: DeepClusterCategorizer,
+    *,
+    nmi: ArrayLike | None = None,
+    purity: ArrayLike | None = None,
+) -> Figure:
     """Loss, NMI of adjacent assignments and cluster sizes over the epochs.
 
     What the paper advises to watch: a sudden fall of the NMI, or rise of the loss,
-    is a sign of worse clusters; a falling loss alone is none of purer ones.
+    is a sign of worse clusters; a falling loss alone is none of purer ones. With `nmi`
+    and `purity`, the figure is Figure 2 of Kart et al. (2021).
 
     Parameters
     ----------
     estimator : DeepClusterCategorizer
         Fitted.
+    nmi, purity : array-like of shape (n_epochs,), default=None
+        Of each epoch's assignment against known classes, such as
+        :class:`sklearn.callback.ScoringMonitor` collects with
+        :func:`skdeepcluster.metrics.pseudo_label_nmi` and
+        :func:`skdeepcluster.metrics.pseudo_label_purity`.
 
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If `nmi` or `purity` has not one value for each epoch done.
 
     Examples
     --------
@@ -109,17 +125,35 @@ def plot_history(estimator: DeepClusterCategorizer) -> Figure:
     """
     history = estimator.history_
     epochs = np.arange(1, estimator.n_epochs_ + 1)
-    figure = Figure(figsize=(11, 3.2), dpi=96, layout="constrained")
-    loss, nmi, sizes = figure.subplots(1, 3)
+    for name, values in (("nmi", nmi), ("purity", purity)):
+        if values is not None and np.shape(values) != epochs.shape:
+            raise ValueError(
+                f"{name} has shape {np.shape(values)}, and {len(epochs)} epochs were "
+                "done: give one value for each of them."
+            )
+    n_panels = 3 if purity is None else 4
+    figure = Figure(figsize=(3.7 * n_panels, 3.2), dpi=96, layout="constrained")
+    panels = list(figure.subplots(1, n_panels))
+    loss, agreement, sizes = panels[0], panels[1], panels[-1]
     loss.plot(epochs, history["loss"], marker=".")
     loss.set(title="Loss", ylabel="cross-entropy (nats)", ylim=(0, None))
-    nmi.plot(epochs, history["nmi_previous"], marker=".")
-    nmi.set(title="NMI with the previous epoch", ylabel="NMI t/t−1", ylim=(0, 1))
+    agreement.plot(
+        epochs, history["nmi_previous"], marker=".", label="with the epoch before"
+    )
+    if nmi is not None:
+        agreement.plot(epochs, np.asarray(nmi), marker=".", label="with known classes")
+        agreement.legend(loc="lower right")
+    agreement.set(title="NMI", ylabel="NMI", ylim=(0, 1))
+    if nmi is None:
+        agreement.set(title="NMI with the previous epoch", ylabel="NMI t/t−1")
+    if purity is not None:
+        panels[2].plot(epochs, np.asarray(purity), marker=".")
+        panels[2].set(title="Purity", ylabel="against known classes", ylim=(0, 1))
     for name in ("largest", "median", "smallest"):
         sizes.plot(epochs, history[f"{name}_cluster"], marker=".", label=name)
     sizes.set(title="Images in a cluster", ylabel="images", ylim=(0, None))
     sizes.legend()
-    for axes in (loss, nmi, sizes):
+    for axes in panels:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)

@@ -28,10 +28,12 @@ from skdeepcluster.metrics import (
     pseudo_label_purity,
     purity_scorer,
 )
+from skdeepcluster.recipes import RECIPES
 
 HISTORY = {
     "loss",
     "nmi_previous",
+    "purity_previous",
     "inertia",
     "smallest_cluster",
     "median_cluster",
@@ -79,6 +81,15 @@ def test_history(fitted):
     assert (history["median_cluster"] <= history["largest_cluster"]).all()
     assert (history["learning_rate"] == 0.05).all()
     assert (history["train_seconds"] > 0).all()
+
+
+def test_learning_rate_warms_up(quick, digits):
+    quick.set_params(n_epochs=6, warmup_epochs=3, learning_rate=0.04).fit(digits[0])
+    rates = quick.history_["learning_rate"]
+    np.testing.assert_allclose(rates, [0.01, 0.02, 0.03, 0.04, 0.04, 0.04])
+    quick.set_params(lr_schedule="cosine").fit(digits[0])
+    rates = quick.history_["learning_rate"]
+    np.testing.assert_allclose(rates, [0.01, 0.02, 0.03, 0.04, 0.03, 0.01])
 
 
 def test_learning_rate_follows_the_cosine(quick, digits):
@@ -489,6 +500,17 @@ def test_divergence_says_what_would_do(quick, digits):
         {"standardize": None},
         {"image_size": 40},
         {"weight_decay": 0, "momentum": 0},
+        {"head_momentum": 0.0},
+        {"projection": 16},
+        {"projection": 16, "backbone": "resnet18", "image_size": 32},
+        {"n_views": 2},
+        {"n_views": 2, "augmentation": False},
+        {"memory_bank": True},
+        {"memory_bank": True, "pca_components": 8},
+        {"temperature": 0.1},
+        {"memory_bank": True, "temperature": 0.1, "n_views": 2, "projection": 16},
+        {"sampling": "images"},
+        {"warmup_epochs": 5},
         {"kmeans_n_iter": 1},
         {"n_clusters": np.int64(4)},
         {"device": torch.device("cpu")},
@@ -525,6 +547,92 @@ def test_augmentation_is_seen_while_clustering(quick, digits, monkeypatch):
     assert calls == [(True, 7)]
 
 
+def test_a_memory_bank_saves_the_pass_over_all_images(quick, digits, monkeypatch):
+    from skdeepcluster._engine import alternation
+
+    passes = []
+    embed = alternation.embed
+
+    def counted(*args, **kwargs):
+        passes.append(kwargs["view"])
+        return embed(*args, **kwargs)
+
+    monkeypatch.setattr(alternation, "embed", counted)
+    quick.set_params(n_epochs=3, n_views=2, memory_bank=True).fit(digits[0])
+    first, last = passes
+    assert first is not None
+    assert last is None
+
+
+def test_centroids_of_a_temperature_are_of_length_one(quick, digits):
+    quick.set_params(temperature=0.1).fit(digits[0])
+    norms = np.linalg.norm(quick.cluster_centers_, axis=1)
+    np.testing.assert_allclose(norms, 1, rtol=1e-5)
+
+
+def test_two_views_are_two_batches(quick, digits, monkeypatch):
+    from skdeepcluster import _categorizer
+
+    sizes = []
+
+    def counted(pixels, **ranges):
+        sizes.append(len(pixels))
+        return pixels
+
+    monkeypatch.setattr(_categorizer, "random_views", counted)
+    quick.set_params(n_epochs=1, n_views=2, batch_size=100, augment_clustering=False)
+    quick.fit(digits[0])
+    assert sizes == [100] * 4
+
+
+def test_sampling_images_trains_on_every_image_once(quick, digits, monkeypatch):
+    seen = []
+    batch = Images.batch
+
+    def recorded(self, index):
+        if not isinstance(index, slice):
+            seen.append(index)
+        return batch(self, index)
+
+    monkeypatch.setattr(Images, "batch", recorded)
+    quick.set_params(n_epochs=1, sampling="images").fit(digits[0])
+    assert sorted(np.concatenate(seen)) == list(range(200))
+
+
+@pytest.mark.parametrize("criterion", ["stop_nmi", "stop_purity"])
+def test_stops_when_assignments_are_stable(criterion, quick, digits):
+    # One image twice a hundred times: nothing can change from epoch to epoch.
+    X = np.repeat(digits[0][:2], 50, axis=0)
+    quick.set_params(n_clusters=2, augmentation=False, n_epochs=20, patience=3)
+    quick.set_params(**{criterion: 1.0}).fit(X)
+    name = criterion.replace("stop", "") + "_previous"
+    values = quick.history_[name.strip("_")]
+    assert quick.n_epochs_ == len(values) < 20
+    np.testing.assert_allclose(values[-3:], 1)
+    np.testing.assert_array_equal(quick.predict(X), quick.labels_)
+
+
+def test_both_criteria_have_to_be_met(quick, digits):
+    quick.set_params(n_epochs=4, stop_nmi=1e-6, stop_purity=1.0).fit(digits[0])
+    assert quick.n_epochs_ == 4
+    quick.set_params(stop_purity=None).fit(digits[0])
+    assert quick.n_epochs_ == 2  # the first epoch has none before it
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_fit_predict_and_come_back_from_disk(name, digits, tmp_path):
+    X = digits[0][:64]
+    small = {"n_clusters": 4, "n_epochs": 1, "batch_size": 32, "random_state": 0}
+    if name != "fast":
+        small |= {"backbone": "small_cnn"}
+    est = DeepClusterCategorizer.from_recipe(name, **small).fit(X)
+    np.testing.assert_array_equal(est.predict(X), est.labels_)
+    est.save(tmp_path / "model.safetensors")
+    loaded = DeepClusterCategorizer.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.predict(X), est.labels_)
+    assert set(RECIPES[name]) <= set(est.get_params())
+
+
 def test_defaults_are_the_papers():
     est = DeepClusterCategorizer()
     assert (
@@ -545,7 +653,7 @@ def test_from_recipe():
     assert (est.backbone, est.n_clusters, est.n_epochs) == ("small_cnn", 3, 1)
     other = DeepClusterCategorizer.from_recipe("fast")
     assert est.augmentation is not other.augmentation
-    with pytest.raises(ValueError, match="no recipe 'slow'; there are deepmcat, fast"):
+    with pytest.raises(ValueError, match="no recipe 'slow'; there are deepcluster, "):
         DeepClusterCategorizer.from_recipe("slow")
 
 
@@ -560,6 +668,13 @@ def test_from_recipe():
         ({"device": "gpu"}, "device='gpu' cannot be used"),
         ({"augmentation": Augmentation(rotation=-5)}, "'rotation' parameter"),
         ({"embedding_layer": "fc"}, "embedding_layer='fc' needs a VGG"),
+        ({"temperature": 0}, "'temperature' parameter"),
+        ({"stop_nmi": 1.5}, "'stop_nmi' parameter"),
+        ({"patience": 0}, "'patience' parameter"),
+        (
+            {"temperature": 0.1, "pca_components": 8},
+            "temperature=0.1 .* pca_components=8 .* set one of the two to None",
+        ),
     ],
 )
 def test_bad_parameters_are_named(parameters, message, quick, digits):

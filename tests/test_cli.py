@@ -161,8 +161,9 @@ def test_help_and_version_load_neither_torch_nor_scikit_learn():
 def test_demo(tmp_path, capsys):
     assert main(["demo", "--epochs", "0", "-o", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "1,797 images of 8 × 8 pixels" in printed
-    assert "10 known categories" in printed
+    assert "2,000 images of 64 × 64 pixels" in printed
+    assert "13 known categories" in printed
+    assert "one name for all would be right for 43.4%" in printed
     assert (tmp_path / "montage.png").exists()
 
 

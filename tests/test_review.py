@@ -48,3 +48,17 @@ def test_history(fitted, tmp_path):
     assert nmi.get_ylim() == (0, 1)
     assert len(sizes.lines) == 3
     figure.savefig(tmp_path / "history.png")
+
+
+def test_history_with_known_classes_is_the_papers_figure(fitted, tmp_path):
+    figure = plot_history(fitted, nmi=[0.1, 0.2], purity=[0.5, 0.6])
+    _, agreement, purity, sizes = figure.axes
+    np.testing.assert_array_equal(agreement.lines[1].get_ydata(), [0.1, 0.2])
+    np.testing.assert_array_equal(purity.lines[0].get_ydata(), [0.5, 0.6])
+    assert len(sizes.lines) == 3
+    figure.savefig(tmp_path / "history.png")
+
+
+def test_history_needs_a_value_for_each_epoch(fitted):
+    with pytest.raises(ValueError, match=r"purity has shape \(3,\), and 2 epochs"):
+        plot_history(fitted, purity=[1, 2, 3])

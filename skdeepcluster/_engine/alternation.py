@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 
-from skdeepcluster._engine.backbones import Backbone, Head
+from skdeepcluster._engine.backbones import Backbone, CosineHead, Head
 from skdeepcluster._engine.embedding import View, Whitening, embed, on_sphere
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.kmeans import assign, kmeans
 from skdeepcluster._engine.runtime import autocast, clock
 from skdeepcluster._engine.sampling import uniform_over_clusters
+from skdeepcluster.metrics import cluster_purity_score
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Epoch:
 
     clustering: Clustering
     nmi_previous: float
+    purity_previous: float
     loss: float
     learning_rate: float
     seconds: tuple[float, float, float]  # embed, cluster, train
@@ -47,47 +49,68 @@ class Alternation:
     backbone: Backbone
     images: Images
     view: View | None
+    n_views: int
     clustering_view: View | None
+    memory_bank: bool
     n_clusters: int
+    kmeans_n_iter: int
+    pca_components: int | None
+    temperature: float | None
+    sampling: str
     n_epochs: int
     batch_size: int
     learning_rate: float
-    momentum: float
-    weight_decay: float
     lr_schedule: str
-    kmeans_n_iter: int
-    pca_components: int | None
+    warmup_epochs: int
+    momentum: float
+    head_momentum: float
+    weight_decay: float
     precision: str
 
     def epochs(self) -> Iterator[Epoch]:
         """Learn; whoever iterates may stop after any epoch."""
         device = self.images.device
-        head = Head(self.backbone.n_features, self.n_clusters).to(device)
-        network = nn.Sequential(self.backbone.body, self.backbone.neck, head)
+        head = self.head().to(device)
+        optimizer = self.optimizer(head)
+        previous = None
+        for epoch in range(self.n_epochs):
+            start = clock(device)
+            if epoch == 0 or not self.memory_bank:
+                embeddings = self.embed(self.clustering_view)
+            embedded = clock(device)
+            clustering = self.cluster(embeddings)
+            stability = _agreement(previous, clustering.labels)
+            previous = clustering.labels
+            clustered = clock(device)
+            # Today's cluster 3 has nothing to do with yesterday's: begin anew.
+            head.restart(clustering.centroids)
+            for parameter in head.parameters():
+                optimizer.state.pop(parameter, None)
+            rate = optimizer.param_groups[0]["lr"] = self.rate(epoch)
+            bank = embeddings if self.memory_bank else None
+            loss = self.train(head, optimizer, clustering.labels, bank)
+            end = clock(device)
+            seconds = (embedded - start, clustered - embedded, end - clustered)
+            yield Epoch(clustering, *stability, loss, rate, seconds)
+
+    def head(self) -> Head | CosineHead:
+        """What the classifier of pseudo-labels is."""
+        if self.temperature is None:
+            return Head(self.backbone.n_features, self.n_clusters)
+        return CosineHead(self.backbone.n_features, self.n_clusters, self.temperature)
+
+    def optimizer(self, head: nn.Module) -> torch.optim.Optimizer:
+        """Stochastic gradient descent; the head may have a momentum of its own."""
+        body, neck = self.backbone.body, self.backbone.neck
         optimizer = torch.optim.SGD(
-            [{"params": network[:2].parameters()}, {"params": head.parameters()}],
+            [*body.parameters(), *neck.parameters()],
             self.learning_rate,
             self.momentum,
             weight_decay=self.weight_decay,
         )
-        previous = None
-        for epoch in range(self.n_epochs):
-            start = clock(device)
-            embeddings = self.embed(self.clustering_view)
-            embedded = clock(device)
-            clustering = self.cluster(embeddings)
-            nmi = _nmi(previous, clustering.labels)
-            previous = clustering.labels
-            clustered = clock(device)
-            # Today's cluster 3 has nothing to do with yesterday's: begin anew.
-            head.reset_parameters()
-            for parameter in head.parameters():
-                optimizer.state.pop(parameter, None)
-            rate = optimizer.param_groups[0]["lr"] = self.rate(epoch)
-            loss = self.train(network, optimizer, clustering.labels)
-            end = clock(device)
-            seconds = (embedded - start, clustered - embedded, end - clustered)
-            yield Epoch(clustering, nmi, loss, rate, seconds)
+        if anew := list(head.parameters()):
+            optimizer.add_param_group({"params": anew, "momentum": self.head_momentum})
+        return optimizer
 
     def embed(self, view: View | None = None) -> Tensor:
         """Embed every image, as `view` shows it."""
@@ -114,45 +137,75 @@ class Alternation:
         points = on_sphere(embeddings, whitening)
         seed = int(torch.randint(2**31 - 1, ()))
         centroids = kmeans(
-            points, self.n_clusters, n_iter=self.kmeans_n_iter, seed=seed
+            points,
+            self.n_clusters,
+            n_iter=self.kmeans_n_iter,
+            seed=seed,
+            spherical=self.temperature is not None,
         )
         labels, distances = assign(points, centroids)
         return Clustering(labels, distances, centroids, whitening)
 
     def train(
         self,
-        network: nn.Module,
+        head: nn.Module,
         optimizer: torch.optim.Optimizer,
         labels: Tensor,
+        bank: Tensor | None,
     ) -> float:
-        """Train for one epoch to tell the clusters apart; the mean loss in nats."""
+        """Train for one epoch to tell the clusters apart; the mean loss in nats.
+
+        Embeddings that are computed on the way are kept in `bank`.
+        """
         n = len(labels)
-        network.train()
+        body, neck = self.backbone.body, self.backbone.neck
+        nn.ModuleList([body, neck, head]).train()
         total = torch.zeros((), device=labels.device)
-        drawn = uniform_over_clusters(labels, n)
+        drawn = self.draw(labels)
         # Batches of equal size, never of one image: batch norm cannot take that.
         n_batches = max(1, min(math.ceil(n / self.batch_size), n // 2))
         for batch in drawn.tensor_split(n_batches):
-            pixels = self.images.batch(batch.cpu().numpy())
-            pixels = self.view(pixels) if self.view else pixels
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            pixels = self.views(self.images.batch(batch.cpu().numpy()))
             with autocast(self.images.device, self.precision):
-                logits = network(pixels)
-            loss = F.cross_entropy(logits.float(), labels[batch])
+                embeddings = body(pixels)
+                logits = head(neck(embeddings))
+            n_views = len(pixels) // len(batch)
+            loss = F.cross_entropy(logits.float(), labels[batch].repeat(n_views))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += loss.detach() * len(batch)
+            if bank is not None:
+                views = embeddings.detach().float().unflatten(0, (n_views, -1))
+                bank[batch] = views.mean(0)
         return float(total) / n
+
+    def draw(self, labels: Tensor) -> Tensor:
+        """The images of an epoch, in the order in which they are trained on."""
+        if self.sampling == "clusters":
+            return uniform_over_clusters(labels, len(labels))
+        return torch.randperm(len(labels), device=labels.device)
+
+    def views(self, pixels: Tensor) -> Tensor:
+        """What the network sees of a batch: `n_views` views of it, one by one."""
+        if self.view is not None:
+            pixels = torch.cat([self.view(pixels) for _ in range(self.n_views)])
+        return pixels.contiguous(memory_format=torch.channels_last)
 
     def rate(self, epoch: int) -> float:
         """The learning rate of all but the head, which begins anew every epoch."""
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * (epoch + 1) / (self.warmup_epochs + 1)
         if self.lr_schedule == "constant":
             return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.n_epochs)) / 2
+        done = (epoch - self.warmup_epochs) / (self.n_epochs - self.warmup_epochs)
+        return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
 
-def _nmi(previous: Tensor | None, labels: Tensor) -> float:
+def _agreement(previous: Tensor | None, labels: Tensor) -> tuple[float, float]:
+    """NMI and purity of an assignment with the one before."""
     if previous is None:
-        return math.nan
-    return float(normalized_mutual_info_score(previous.cpu(), labels.cpu()))
+        return math.nan, math.nan
+    before, now = previous.cpu().numpy(), labels.cpu().numpy()
+    nmi = normalized_mutual_info_score(before, now)
+    return float(nmi), cluster_purity_score(before, now)

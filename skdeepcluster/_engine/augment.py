@@ -17,6 +17,7 @@ def random_views(
     crop_ratio: tuple[float, float],
     flip: float,
     intensity: float,
+    shading: float,
 ) -> Tensor:
     """One random view of each image, of the same size; see `Augmentation`.
 
@@ -40,6 +41,9 @@ def random_views(
     if intensity:
         contrast, brightness = _uniform(2, n, -intensity, intensity, pixels.device)
         views = views * (1 + contrast).view(n, 1, 1, 1) + brightness.view(n, 1, 1, 1)
+    if shading:
+        contrast, brightness = _planes(2, n, height, width, shading, pixels.device)
+        views = views * (1 + contrast) + brightness
     return views
 
 
@@ -76,3 +80,18 @@ def _uniform(
     rows: int, n: int, low: float, high: float, device: torch.device
 ) -> Tensor:
     return low + (high - low) * torch.rand(rows, n, device=device)
+
+
+def _planes(
+    rows: int, n: int, height: int, width: int, steepest: float, device: torch.device
+) -> Tensor:
+    """Values that rise linearly across an image, of shape (rows, n, 1, height, width).
+
+    Zero in the middle; the slopes to the right and down are within ± `steepest` over
+    half an image.
+    """
+    right = torch.linspace(-1, 1, width, device=device)
+    down = torch.linspace(-1, 1, height, device=device).unsqueeze(1)
+    slopes = _uniform(2 * rows, n, -steepest, steepest, device)
+    slope_right, slope_down = slopes.view(2, rows, n, 1, 1, 1)
+    return slope_right * right + slope_down * down

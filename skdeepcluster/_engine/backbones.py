@@ -51,6 +51,7 @@ def build(
     in_channels: int,
     size: tuple[int, int],
     embedding_layer: str = "auto",
+    projection: int | None = None,
     sobel: bool = False,
     weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
 ) -> Backbone:
@@ -67,6 +68,8 @@ def build(
         ``"fc"`` is the output of the second fully connected layer, before its
         ReLU (VGG only), ``"pool"`` the average over the last feature map;
         ``"auto"`` is ``"fc"`` for VGG and ``"pool"`` elsewhere.
+    projection : int or None
+        Features that a perceptron with one hidden layer makes of those.
     sobel : bool
         Whether the network sees the two derivatives of the grey image instead.
     weights : mapping, path or None
@@ -81,18 +84,21 @@ def build(
     """
     model, neck = _build_model(backbone, embedding_layer)
     _adapt_first_convolution(model, 2 if sobel else in_channels)
-    for layer in model.modules():
+    body = model
+    if sobel:
+        body = nn.Sequential()
+        body.add_module("sobel", Sobel())
+        body.add_module("backbone", model)
+    n_features = _embedding_size(body, backbone, in_channels, size)
+    if projection is not None:
+        body = nn.Sequential(body, Projection(neck, n_features, projection))
+        neck, n_features = nn.Identity(), projection
+    for layer in body.modules():
         if type(layer) is nn.Linear:
             layer.__class__ = SteadyLinear
     if weights is not None:
         _load_weights(model.module if isinstance(model, Pooled) else model, weights)
-    if sobel:
-        body: nn.Module = nn.Sequential()
-        body.add_module("sobel", Sobel())
-        body.add_module("backbone", model)
-    else:
-        body = model
-    return Backbone(body, neck, _embedding_size(body, backbone, in_channels, size))
+    return Backbone(body, neck, n_features)
 
 
 def _build_model(
@@ -304,6 +310,19 @@ class SmallCNN(nn.Module):
         return self.projection(features.flatten(1))
 
 
+class Projection(nn.Sequential):
+    """A perceptron with one hidden layer, as SimCLR and DeepCluster-v2 have it."""
+
+    def __init__(self, neck: nn.Module, n_features: int, n_outputs: int) -> None:
+        super().__init__(
+            neck,
+            nn.Linear(n_features, n_features),
+            nn.BatchNorm1d(n_features),
+            nn.ReLU(inplace=True),
+            nn.Linear(n_features, n_outputs),
+        )
+
+
 class Head(nn.Linear):
     """A linear classifier of pseudo-labels."""
 
@@ -311,3 +330,30 @@ class Head(nn.Linear):
         """Weights from N(0, 0.01²), as DeepCluster draws them."""
         nn.init.normal_(self.weight, std=0.01)
         nn.init.zeros_(self.bias)
+
+    def restart(self, centroids: Tensor) -> None:
+        """Forget what the clusters of the last epoch were."""
+        self.reset_parameters()
+
+
+class CosineHead(nn.Module):
+    """Cosines to the centroids over a temperature: nothing to learn.
+
+    As in DeepCluster-v2 (Caron et al., 2020, "Unsupervised Learning of Visual
+    Features by Contrasting Cluster Assignments").
+    """
+
+    centroids: Tensor
+
+    def __init__(self, n_features: int, n_clusters: int, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.register_buffer("centroids", torch.zeros(n_clusters, n_features))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        cosines = F.linear(F.normalize(embeddings, dim=1), self.centroids)
+        return cosines / self.temperature
+
+    def restart(self, centroids: Tensor) -> None:
+        """Take the epoch's centroids."""
+        self.centroids.copy_(F.normalize(centroids, dim=1))

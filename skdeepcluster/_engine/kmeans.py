@@ -5,13 +5,16 @@ from __future__ import annotations
 import faiss
 import numpy as np
 import torch
+import torch.nn.functional as F
 from faiss.contrib.clustering import reassign_centroids
 from torch import Tensor
 
 _BLOCK = 2**24  # entries of a distance block: 64 MiB in float32
 
 
-def kmeans(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor:
+def kmeans(
+    points: Tensor, n_clusters: int, *, n_iter: int, seed: int, spherical: bool = False
+) -> Tensor:
     """Centroids of plain K-means: faiss on the CPU, Lloyd's loop on a GPU.
 
     No point is left out (faiss subsamples by default), and an empty cluster takes
@@ -28,18 +31,22 @@ def kmeans(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor
         Number of Lloyd iterations.
     seed : int
         In [0, 2**31): chooses the points that the centroids start from.
+    spherical : bool
+        Whether centroids have length 1, so that the nearest is that of the largest
+        cosine.
 
     Returns
     -------
     Tensor of shape (n_clusters, n_features), float32
     """
     if points.device.type != "cpu":
-        return lloyd(points, n_clusters, n_iter=n_iter, seed=seed)
+        return lloyd(points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical)
     clustering = faiss.Kmeans(
         points.shape[1],
         n_clusters,
         niter=n_iter,
         seed=seed,
+        spherical=spherical,
         min_points_per_centroid=1,
         max_points_per_centroid=len(points),
     )
@@ -47,7 +54,9 @@ def kmeans(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor
     return torch.tensor(clustering.centroids)
 
 
-def lloyd(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor:
+def lloyd(
+    points: Tensor, n_clusters: int, *, n_iter: int, seed: int, spherical: bool = False
+) -> Tensor:
     """K-means without leaving the device; see :func:`kmeans`."""
     random = np.random.RandomState(seed)
     start = random.permutation(len(points))[:n_clusters]
@@ -59,6 +68,8 @@ def lloyd(points: Tensor, n_clusters: int, *, n_iter: int, seed: int) -> Tensor:
         filled = sizes > 0
         centroids[filled] = sums[filled] / sizes[filled, None]
         reassign_centroids(sizes.cpu().numpy(), centroids, random)
+        if spherical:
+            centroids = F.normalize(centroids, dim=1)
     return centroids
 
 

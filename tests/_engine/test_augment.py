@@ -10,6 +10,7 @@ NOTHING = {
     "crop_ratio": (1.0, 1.0),
     "flip": 0.0,
     "intensity": 0.0,
+    "shading": 0.0,
 }
 
 
@@ -88,6 +89,19 @@ def test_intensity_is_within_its_range(pixels):
     assert views[:, 0, 0, 0].std() > 0.1
 
 
+def test_shading_is_a_plane_that_leaves_the_middle_alone():
+    torch.manual_seed(0)
+    views = random_views(torch.zeros(500, 1, 5, 9), **NOTHING | {"shading": 0.3})
+    assert views[:, 0, 2, 4].abs().max() < 1e-6
+    assert views.abs().max() <= 0.6 + 1e-6
+    assert views[:, 0, 2, 0].std() > 0.15
+    steps = views.diff(dim=3)
+    torch.testing.assert_close(steps, steps[..., :1].expand_as(steps))
+    # Brightness is added, contrast multiplied.
+    ones = random_views(torch.ones(500, 1, 5, 9), **NOTHING | {"shading": 0.3})
+    assert ones.max() > 1.7
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [
@@ -101,6 +115,7 @@ def test_intensity_is_within_its_range(pixels):
         ("crop_ratio", (-1, 1)),
         ("flip", 2),
         ("intensity", 1),
+        ("shading", 1),
     ],
 )
 def test_a_range_out_of_range_is_named(parameter, value):

@@ -165,3 +165,33 @@ def test_head_is_drawn_small():
     head = backbones.Head(1000, 50)
     assert head.weight.std().item() == pytest.approx(0.01, rel=0.05)
     assert (head.bias == 0).all()
+
+
+def test_a_projection_is_clustered_in_place_of_the_backbones_features():
+    backbone = build("vgg11", in_channels=1, size=(32, 32), projection=16)
+    assert backbone.n_features == 16
+    assert isinstance(backbone.neck, torch.nn.Identity)
+    backbone.body.eval()
+    with torch.no_grad():
+        assert backbone.body(torch.zeros(3, 1, 32, 32)).shape == (3, 16)
+    hidden = [
+        layer.out_features
+        for layer in backbone.body[1]
+        if isinstance(layer, torch.nn.Linear)
+    ]
+    assert hidden == [4096, 16]
+    assert all(
+        isinstance(layer, backbones.SteadyLinear)
+        for layer in backbone.body.modules()
+        if isinstance(layer, torch.nn.Linear)
+    )
+
+
+def test_the_cosine_head_knows_the_centroids_and_learns_nothing():
+    head = backbones.CosineHead(3, 2, temperature=0.1)
+    head.restart(torch.tensor([[2.0, 0, 0], [0, 1, 0]]))
+    logits = head(torch.tensor([[5.0, 0, 0], [0, 0.1, 0], [1, 1, 0]]))
+    half = 10 / 2**0.5
+    expected = torch.tensor([[10.0, 0], [0, 10], [half, half]])
+    torch.testing.assert_close(logits, expected)
+    assert not list(head.parameters())

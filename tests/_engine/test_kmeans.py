@@ -77,3 +77,14 @@ def test_assign_is_the_nearest_centroid(monkeypatch):
 def test_assign_prefers_the_first_of_equal_centroids():
     labels, _ = assign(torch.ones(3, 2), torch.ones(4, 2))
     assert labels.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("algorithm", [kmeans, lloyd])
+def test_spherical_centroids_have_length_one(algorithm, blobs):
+    points = torch.nn.functional.normalize(blobs[0], dim=1)
+    centroids = algorithm(points, 8, n_iter=10, seed=0, spherical=True)
+    torch.testing.assert_close(centroids.norm(dim=1), torch.ones(8))
+    labels, _ = assign(points, centroids)
+    np.testing.assert_array_equal(labels, (points @ centroids.T).argmax(1))
+    plain = algorithm(points, 8, n_iter=10, seed=0)
+    assert (plain.norm(dim=1) < 1 - 1e-4).any()

@@ -1,0 +1,97 @@
+import math
+
+import pytest
+import torch
+
+from skdeepcluster._engine import backbones
+from skdeepcluster._engine.alternation import Alternation, _agreement
+from skdeepcluster._engine.images import Images
+
+SETTINGS = {
+    "view": None,
+    "n_views": 1,
+    "clustering_view": None,
+    "memory_bank": False,
+    "n_clusters": 4,
+    "kmeans_n_iter": 5,
+    "pca_components": None,
+    "temperature": None,
+    "sampling": "images",
+    "n_epochs": 2,
+    "batch_size": 40,
+    "learning_rate": 0.01,
+    "lr_schedule": "constant",
+    "warmup_epochs": 0,
+    "momentum": 0.9,
+    "head_momentum": 0.0,
+    "weight_decay": 0.0,
+    "precision": "float32",
+}
+
+
+@pytest.fixture
+def alternation(digits):
+    def make(**settings):
+        torch.manual_seed(0)
+        images = Images(
+            digits[0][:40].reshape(40, 64),
+            (8, 8, 1),
+            size=(32, 32),
+            standardize="image",
+            device=torch.device("cpu"),
+        )
+        backbone = backbones.build("small_cnn", in_channels=1, size=(32, 32))
+        return Alternation(backbone=backbone, images=images, **SETTINGS | settings)
+
+    return make
+
+
+def test_the_bank_keeps_the_mean_of_an_images_views(alternation):
+    def two_kinds_of_view(pixels):
+        two_kinds_of_view.calls += 1
+        return pixels if two_kinds_of_view.calls % 2 else -pixels
+
+    two_kinds_of_view.calls = 0
+    loop = alternation(n_views=2, view=two_kinds_of_view, temperature=0.1)
+    head = loop.head()
+    head.restart(torch.randn(4, 128))
+    bank = torch.zeros(40, 128)
+    before = loop.backbone.body.train()
+    pixels = loop.images.batch(slice(None))
+    with torch.no_grad():
+        first, second = before(torch.cat([pixels, -pixels])).chunk(2)
+    loop.train(head, loop.optimizer(head), torch.arange(40) % 4, bank)
+    torch.testing.assert_close(bank, (first + second) / 2, atol=1e-4, rtol=1e-3)
+
+
+def test_with_a_bank_an_epoch_clusters_what_the_last_one_trained_on(alternation):
+    loop = alternation(memory_bank=True, n_epochs=3)
+    clustered = []
+    cluster = Alternation.cluster
+
+    class Watched(Alternation):
+        def cluster(self, embeddings):
+            clustered.append(embeddings.clone())
+            return cluster(self, embeddings)
+
+    list(Watched(**vars(loop)).epochs())
+    assert len(clustered) == 3
+    assert not torch.equal(clustered[0], clustered[1])
+    assert not torch.equal(clustered[1], clustered[2])
+
+
+def test_the_head_has_a_momentum_of_its_own(alternation):
+    loop = alternation()
+    learnt, anew = loop.optimizer(loop.head()).param_groups
+    assert (learnt["momentum"], anew["momentum"]) == (0.9, 0.0)
+    cosine = alternation(temperature=0.1)
+    assert len(cosine.optimizer(cosine.head()).param_groups) == 1
+
+
+def test_agreement_with_the_assignment_before():
+    now = torch.tensor([0, 0, 1, 1])
+    assert all(math.isnan(value) for value in _agreement(None, now))
+    assert _agreement(torch.tensor([3, 3, 0, 0]), now) == pytest.approx((1, 1))
+    nmi, purity = _agreement(torch.tensor([0, 1, 0, 1]), now)
+    assert nmi == pytest.approx(0, abs=1e-9)
+    assert purity == 0.5
