@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help=".npy or .npz (array 'labels') of known categories, in the order of the "
-        "images: adds purity and NMI to the summary and changes nothing else",
+        "images: adds purity and NMI to summary and history, and changes nothing else",
     )
     categorize.set_defaults(run=_categorize)
 
