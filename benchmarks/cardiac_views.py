@@ -18,18 +18,12 @@ import torch.nn.functional as F
 from _common import machine, median_and_range, pixels_and_kmeans, table
 from sklearn.model_selection import GroupShuffleSplit
 
-from skdeepcluster import cluster_purity_score
+from skdeepcluster import Augmentation, cluster_purity_score
 from skdeepcluster._engine import backbones
 from skdeepcluster._engine.augment import random_views
 from skdeepcluster.datasets import CARDIAC_VIEWS, make_cardiac_views
 
-VIEW = {
-    "rotation": 15.0,
-    "crop_scale": (0.5, 1.0),
-    "crop_ratio": (0.75, 4 / 3),
-    "flip": 0.0,
-    "intensity": 0.2,
-}
+VIEW = Augmentation(intensity=0.2).get_params()
 
 
 def accuracy_on_unseen_subjects(X, y, subjects, seed, n_epochs=30):

@@ -46,7 +46,13 @@ class Curve:
         # epochs as that epoch's number, counted from 0.
         if context.task_name == "epoch" and context.task_id in EPOCHS:
             points = torch.from_numpy(fitted_estimator.transform(X))
-            centroids = kmeans(points, self.k, n_iter=20, seed=context.task_id)
+            centroids = kmeans(
+                points,
+                self.k,
+                n_iter=20,
+                seed=context.task_id,
+                spherical=fitted_estimator.temperature is not None,
+            )
             labels, _ = assign(points, centroids)
             self.purity[context.task_id] = cluster_purity_score(self.y, labels.numpy())
 

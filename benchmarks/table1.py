@@ -4,12 +4,13 @@
         --k 48 --rows rows.jsonl --figures FOLDER
 
 Three settings, as in Kart et al. (2021): (i) as many images of each class, (ii) the
-whole set, (iii) a long tail of 43 : 12 : 4 : 4 : 4 : 4 (for six classes; in general
-the last number for all further ones). "t vs t-1" is the NMI of the last two
-assignments, and the paper's columns are those of the last epoch's assignment, of
-augmented images. Labels are used for the figures only. Settings that are done are kept
-in --rows; one that was interrupted begins anew. --seconds ends a run after that time,
-at the end of an epoch.
+whole set, (iii) a long tail of 43 : 12 : 4 : 4 : 4 : 4 for six classes in the order of
+their labels (in general 4 for all further ones; a class that has less gives all).
+"t vs t-1" is the NMI of the last two assignments, and the paper's columns are those of
+the last epoch's assignment. Labels are used for the figures only. Settings that are
+done are kept in --rows, and drawn into --figures; one that was interrupted begins anew.
+--seconds ends a run after that time, at the end of an epoch. With --epochs 1000 the
+figure is the paper's Figure 3.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
 from skdeepcluster.metrics import pseudo_label_nmi, pseudo_label_purity
 from skdeepcluster.review import plot_history
 
+SETTINGS = ("balanced", "whole", "long tail")
 TAIL = (43, 12, 4)
 RAREST = 150
 
@@ -49,7 +51,10 @@ class TimeLimit:
 
 
 def subset(y, setting, n):
-    """Indices of the images of a setting, at most n of them where n is given."""
+    """Indices of the images of a setting, some n of them where n is given.
+
+    More than n only for the rarest class of the long tail to have its least number.
+    """
     random = np.random.default_rng(0)
     order = random.permutation(len(y))
     if setting == "whole":
@@ -130,16 +135,15 @@ def main():
     parser.add_argument("--recipe", default="deepmcat")
     parser.add_argument("--k", type=int, required=True)
     parser.add_argument("--epochs", type=int, help="(default: the recipe's)")
-    parser.add_argument("--n", type=int, help="at most so many images (default: all)")
+    parser.add_argument("--n", type=int, help="some so many images (default: all)")
     parser.add_argument("--seconds", type=float, help="a limit for each setting")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--settings", nargs="+", default=["balanced", "whole", "long tail"]
-    )
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS)
     parser.add_argument("--rows", type=Path, help="finished rows, to go on from")
     parser.add_argument("--figures", type=Path, help="folder for the figures")
     options = parser.parse_args()
     rows = Rows(options.rows)
+    data_name = options.data.parent.name
     with np.load(options.data) as data:
         images, labels = data["images"], data["labels"]
     lines, curves = [], []
@@ -147,16 +151,16 @@ def main():
         chosen = subset(labels, name, options.n)
         X, y = images[chosen], labels[chosen]
         base = rows.get(
-            f"pixels {name} {len(X)} {options.k} {options.seed}",
+            f"pixels {data_name} {name} {len(X)} {options.k} {options.seed}",
             lambda X=X, y=y: pixels(X, y, options),
         )
         for standardize, (nmi, purity) in base.items():
             what = f"pixels + K-means, standardised over the {standardize}"
             figures = ["", f"{nmi:.3f}", f"{purity:.3f}", "", "", ""]
             lines.append([name, f"{len(X):,}", what, *figures])
-        key = f"{options.recipe} {name} {len(X)} {options.k} {options.epochs}"
+        key = f"{options.recipe} {data_name} {name} {len(X)} {options.k}"
         run = rows.get(
-            f"{key} {options.seconds} {options.seed}",
+            f"{key} {options.epochs} {options.seconds} {options.seed}",
             lambda X=X, y=y, name=name: measure(X, y, name, options),
         )
         figures = ["nmi_previous", "last_nmi", "last_purity", "nmi", "purity"]
@@ -177,7 +181,7 @@ def main():
             curves.append(["", what.removesuffix("_curve"), *values])
     print(f"{machine()}\n")
     print(
-        f"{options.data.parent.name}, {images.shape[1]} × {images.shape[2]}, "
+        f"{data_name}, {images.shape[1]} × {images.shape[2]}, "
         f"k = {options.k}, seed {options.seed}. Of the last epoch's assignment, as in "
         "the paper's Table 1, and of `labels_`:\n"
     )

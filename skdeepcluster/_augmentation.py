@@ -39,8 +39,9 @@ class Augmentation(BaseEstimator):
         [0, 1).
     shading : float, default=0.0
         Contrast and brightness also vary linearly across the image, as near a
-        receiving coil, from 0 in the middle by up to `shading` to either border in
-        both directions, in [0, 1).
+        receiving coil, from 0 in the middle by up to `shading` to either border, in
+        [0, 1). The two directions add up in the corners, so that beyond 0.5 contrast
+        may be inverted there.
 
     See Also
     --------

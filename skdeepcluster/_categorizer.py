@@ -39,6 +39,7 @@ from skdeepcluster._engine.kmeans import assign
 from skdeepcluster._validation import check_finite, fold, on_another_scale
 
 _FIRST_JUDGED_EPOCH = 5
+_ROUNDING = 1e-9  # the NMI of equal assignments may fall short of 1 by as much
 _HISTORY = (
     "loss",
     "nmi_previous",
@@ -129,8 +130,8 @@ class DeepClusterCategorizer(
         like can be searched.
 
     n_views : int, default=1
-        Views of each image that a step trains on. With two, each of them has to be
-        put into the cluster that was found for the other.
+        Views of each image that a step trains on; all of them have to be put into
+        the image's cluster. Two take about twice as long as one.
 
     augment_clustering : bool, default=True
         Whether the pass that embeds the images for clustering sees random views
@@ -139,8 +140,10 @@ class DeepClusterCategorizer(
     memory_bank : bool, default=False
         Whether to cluster the embeddings that training computes on its way (of an
         image with several views their mean), as in DeepCluster-v2 [3]_, instead of
-        embedding all images once more in every epoch. That pass is then only made
-        before the first epoch and after the last.
+        embedding all images once more in every epoch. That pass, and so
+        `augment_clustering`, then only matters before the first epoch. An image that
+        an epoch does not draw (with ``sampling="clusters"``) keeps the embedding
+        that it had.
 
     sobel : bool, default=False
         Whether the network sees the two derivatives by Sobel's filter instead of
@@ -232,9 +235,9 @@ class DeepClusterCategorizer(
         Sum of squared distances of the images to their centroids.
 
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
-        The assignment that the last epoch was trained on, of augmented images: what
-        the paper's Table 1 reports. Empty clusters leave gaps here. With
-        ``n_epochs=0`` the same as `labels_`.
+        The assignment that the last epoch was trained on: what the paper's Table 1
+        reports, of augmented images unless `augment_clustering` is false. Empty
+        clusters leave gaps here. With ``n_epochs=0`` the same as `labels_`.
 
     history_ : dict of str to ndarray of shape (n_done,)
         A value for each of the `n_epochs_` epochs done: ``loss`` (mean
@@ -815,7 +818,7 @@ class DeepClusterCategorizer(
             (epoch.purity_previous, self.stop_purity),
         )
         asked = [(value, least) for value, least in pairs if least is not None]
-        return bool(asked) and all(value >= least for value, least in asked)
+        return bool(asked) and all(value >= least - _ROUNDING for value, least in asked)
 
     def _network_is_asked_for(self) -> bool:
         """Whether a callback wants a fitted estimator: networks are copied for it."""
@@ -825,7 +828,9 @@ class DeepClusterCategorizer(
         )
 
     def _warn_of_collapse(self, epoch: Epoch) -> str | None:
-        collapse = _collapse(epoch) if self.n_clusters > 1 else None
+        collapse = None
+        if self.n_clusters > 1:
+            collapse = _collapse(epoch, learns_classifier=self.temperature is None)
         if collapse is not None:
             warnings.warn(
                 f"The clusters seem to have collapsed: {collapse}. Try smaller batches "
@@ -936,14 +941,17 @@ def _summary(epoch: Epoch, n_clusters: int) -> dict[str, float]:
     }
 
 
-def _collapse(epoch: Epoch) -> str | None:
-    """How the clusters of an epoch show that they have become meaningless, if so."""
+def _collapse(epoch: Epoch, learns_classifier: bool) -> str | None:
+    """How the clusters of an epoch show that they have become meaningless, if so.
+
+    The loss of a classifier that is not learnt may lie above that of guessing.
+    """
     sizes = epoch.clustering.labels.bincount()
     n_filled = int((sizes > 0).sum())
     share = float(sizes.max() / sizes.sum())
     chance = math.log(n_filled)  # cross-entropy of knowing nothing, in nats
     if n_filled == 1 or share > 0.9:
         return f"one cluster has {share:.0%} of the images"
-    if epoch.loss > 0.99 * chance:
+    if learns_classifier and epoch.loss > 0.99 * chance:
         return f"the loss ({epoch.loss:.2f}) is that of guessing ({chance:.2f})"
     return None

@@ -65,7 +65,8 @@ the memory bank of embeddings in place of a second pass, spherical K-means, whos
 centroids are the classifier, at temperature 0.1, and the cosine rate with warm-up.
 
 Departs from it in that there is no multi-crop (further, smaller views), no blur and no
-colour, one clustering instead of three, of the mean of both views, and plain SGD at
+colour, one clustering instead of three, of the mean of both views' projections
+before they are normalised, and plain SGD at
 batches of 256 for 200 epochs instead of LARS at 4,096 for 400 or 800. The rate changes
 from epoch to epoch, not from step to step. Mirroring is wrong where left and right
 differ.
@@ -86,10 +87,12 @@ Follows it in starting from a network that has been trained before, which `weigh
 to give (``weights=torchvision.models.vgg16(weights="DEFAULT").state_dict()``, say), and
 in stopping when the NMI and the purity of adjacent assignments are high enough.
 
-Departs from it in that the number of clusters is given, not found, and in the network:
-it had AlexNet and GoogLeNet. The thresholds and the rate are ours, for none could be
-found: set `stop_nmi` and `stop_purity` as your images ask. Without `weights` it is
-slow, for the rate is one for weights that have learnt already.
+Departs from it in that the number of clusters is given, not found, in the network
+(it had AlexNet and GoogLeNet), in that the network is trained for one epoch between
+clusterings, on views that are rotated and cropped, and in that images are z-scored one
+by one, whatever `weights` were trained with. The thresholds and the rate are ours, for
+none could be found: set `stop_nmi` and `stop_purity` as your images ask. Without
+`weights` it is slow, for the rate is one for weights that have learnt already.
 """
 
 fast: dict[str, Any] = {

@@ -52,6 +52,15 @@ def test_subjects_have_every_class_in_turn():
         assert sorted(y[subjects == subject]) == list(range(13))
 
 
+def test_subjects_are_dealt_out_evenly_in_uneven_classes():
+    _, y, subjects = make_cardiac_views(
+        2000, class_weights="ukbb", image_size=16, return_subjects=True, random_state=0
+    )
+    assert set(np.bincount(subjects)) == {12, 13}
+    slices = np.bincount(subjects[y == CARDIAC_VIEWS.index("SA")])
+    assert slices.max() - slices.min() <= 1
+
+
 def test_a_subject_looks_alike_in_all_his_images():
     """The same slice level, so that only the subject and small differences vary."""
     X, _, subjects = make_cardiac_views(

@@ -103,7 +103,7 @@ class Alternation:
         """Stochastic gradient descent; the head may have a momentum of its own."""
         body, neck = self.backbone.body, self.backbone.neck
         optimizer = torch.optim.SGD(
-            [*body.parameters(), *neck.parameters()],
+            [{"params": [*body.parameters(), *neck.parameters()]}],
             self.learning_rate,
             self.momentum,
             weight_decay=self.weight_decay,
@@ -155,7 +155,8 @@ class Alternation:
     ) -> float:
         """Train for one epoch to tell the clusters apart; the mean loss in nats.
 
-        Embeddings that are computed on the way are kept in `bank`.
+        Embeddings that are computed on the way are kept in `bank`; an image that is
+        not drawn keeps the one it had.
         """
         n = len(labels)
         body, neck = self.backbone.body, self.backbone.neck
@@ -176,8 +177,7 @@ class Alternation:
             optimizer.step()
             total += loss.detach() * len(batch)
             if bank is not None:
-                views = embeddings.detach().float().unflatten(0, (n_views, -1))
-                bank[batch] = views.mean(0)
+                keep_means(bank, batch.repeat(n_views), embeddings.detach().float())
         return float(total) / n
 
     def draw(self, labels: Tensor) -> Tensor:
@@ -200,6 +200,14 @@ class Alternation:
             return self.learning_rate
         done = (epoch - self.warmup_epochs) / (self.n_epochs - self.warmup_epochs)
         return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def keep_means(bank: Tensor, index: Tensor, embeddings: Tensor) -> None:
+    """Replace rows of a bank by the mean of what was seen of each image."""
+    images, places = index.unique(return_inverse=True)
+    sums = torch.zeros(len(images), bank.shape[1], device=bank.device)
+    sums.index_add_(0, places, embeddings)
+    bank[images] = sums / places.bincount().unsqueeze(1)
 
 
 def _agreement(previous: Tensor | None, labels: Tensor) -> tuple[float, float]:

@@ -136,6 +136,7 @@ def _build_model(
         model.classifier = nn.Identity()
         return model, nn.Identity()
     layers = model.classifier
+    layers[4].inplace = False  # or it would change the embeddings it is given
     model.classifier = layers[:4]  # linear, ReLU, dropout, linear
     return model, layers[4:6]  # ReLU, dropout; the last one knows ImageNet's classes
 

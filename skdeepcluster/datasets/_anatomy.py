@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,7 @@ class Slate:
 
     def moved(self, right: Array, down: Array, angle: Array, scale: Array) -> Slate:
         """The same images, painted on from another place and angle (in degrees)."""
-        slate = Slate.__new__(Slate)
-        slate.__dict__.update(self.__dict__)
+        slate = copy.copy(self)
         cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
         x, y = self.x - right, self.y - down
         slate.x, slate.y = (cos * x + sin * y) / scale, (cos * y - sin * x) / scale
@@ -76,7 +76,7 @@ def axial(slate: Slate, person: People) -> None:
 
 
 def oblique(slate: Slate, person: People) -> None:
-    """A cut through front, lung, liver and stomach, as of short-axis slices."""
+    """A cut through lungs and liver, as of short-axis slices."""
     width, height, rim = 0.95 * person["build"], 0.88, person["padding"]
     slate.ellipse("fat", 0, 0, width, height)
     slate.ellipse("muscle", 0, 0, width - rim, height - rim)

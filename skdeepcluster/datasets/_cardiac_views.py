@@ -83,7 +83,8 @@ def make_cardiac_views(
         Height and width in pixels, at least 16.
     return_subjects : bool, default=False
         Whether to tell the subject of each image as well, for splits such as
-        :class:`~sklearn.model_selection.GroupKFold`. There are some 13 images of each.
+        :class:`~sklearn.model_selection.GroupKFold`. There are 13 images of
+        each at most, in equal numbers up to one.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same images each time.
 
@@ -121,10 +122,9 @@ def make_cardiac_views(
     random = check_random_state(random_state)
     counts = _counts(n_samples, class_weights)
     y = np.repeat(np.arange(len(CARDIAC_VIEWS)), counts)
-    # Every subject has every class in turn, so that none is known by what he lacks.
+    # Dealt like cards, so that all subjects have equally many of each class.
     n_subjects = -(-n_samples // len(CARDIAC_VIEWS))
-    turns = np.concatenate([np.arange(count) for count in counts])
-    subjects = random.permutation(n_subjects)[turns % n_subjects]
+    subjects = random.permutation(n_subjects)[np.arange(n_samples) % n_subjects]
     order = random.permutation(n_samples)
     y, subjects = y[order], subjects[order]
 

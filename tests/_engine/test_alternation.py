@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skdeepcluster._engine import backbones
-from skdeepcluster._engine.alternation import Alternation, _agreement
+from skdeepcluster._engine.alternation import Alternation, _agreement, keep_means
 from skdeepcluster._engine.images import Images
 
 SETTINGS = {
@@ -64,6 +64,35 @@ def test_the_bank_keeps_the_mean_of_an_images_views(alternation):
     torch.testing.assert_close(bank, (first + second) / 2, atol=1e-4, rtol=1e-3)
 
 
+def test_a_vggs_bank_is_what_it_embeds_and_not_what_its_neck_makes_of_it(alternation):
+    loop = alternation(batch_size=20)
+    object.__setattr__(
+        loop, "backbone", backbones.build("vgg11", in_channels=1, size=(32, 32))
+    )
+    head = loop.head()
+    bank = torch.zeros(40, 4096)
+    loop.train(head, loop.optimizer(head), torch.arange(40) % 4, bank)
+    assert (bank < 0).float().mean() > 0.2
+
+
+def test_both_views_of_an_image_get_its_label(alternation):
+    """With images of 2 classes that a fixed head tells apart without error."""
+    loop = alternation(n_views=2, view=lambda pixels: pixels, temperature=0.1)
+    embeddings = loop.embed()
+    loop.backbone.body.train()
+    head = loop.head()
+    with torch.no_grad():
+        embeddings = loop.backbone.body(
+            loop.images.batch(slice(None)).repeat(2, 1, 1, 1)
+        )
+    centroids = torch.nn.functional.normalize(embeddings[:4], dim=1)
+    head.restart(centroids)
+    labels = head(embeddings[:40]).argmax(1)
+    expected = torch.nn.functional.cross_entropy(head(embeddings[:40]), labels)
+    found = loop.train(head, loop.optimizer(head), labels, None)
+    assert found == pytest.approx(float(expected), rel=1e-3)
+
+
 def test_with_a_bank_an_epoch_clusters_what_the_last_one_trained_on(alternation):
     loop = alternation(memory_bank=True, n_epochs=3)
     clustered = []
@@ -78,6 +107,12 @@ def test_with_a_bank_an_epoch_clusters_what_the_last_one_trained_on(alternation)
     assert len(clustered) == 3
     assert not torch.equal(clustered[0], clustered[1])
     assert not torch.equal(clustered[1], clustered[2])
+
+
+def test_an_image_seen_twice_is_kept_as_a_mean():
+    bank = torch.full((3, 2), 9.0)
+    keep_means(bank, torch.tensor([2, 0, 2]), torch.tensor([[1.0, 2], [5, 6], [3, 4]]))
+    assert bank.tolist() == [[5, 6], [9, 9], [2, 3]]
 
 
 def test_the_head_has_a_momentum_of_its_own(alternation):
