@@ -10,7 +10,6 @@ supervised small_cnn reaches an accuracy of 0.99 on subjects it has not seen.
 from __future__ import annotations
 
 import argparse
-import math
 import time
 
 import torch
@@ -40,10 +39,9 @@ def accuracy_on_unseen_subjects(X, y, subjects, seed, n_epochs=30):
     optimizer = torch.optim.SGD(
         network.parameters(), 0.02, momentum=0.9, weight_decay=1e-4
     )
-    for epoch in range(n_epochs):
-        rate = 0.02 * (1 + math.cos(math.pi * epoch / n_epochs)) / 2
-        optimizer.param_groups[0]["lr"] = rate
-        network.train()
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_epochs)
+    network.train()
+    for _ in range(n_epochs):
         for batch in torch.from_numpy(train)[torch.randperm(len(train))].split(64):
             loss = F.cross_entropy(
                 network(random_views(pixels[batch], **VIEW)), labels[batch]
@@ -51,6 +49,7 @@ def accuracy_on_unseen_subjects(X, y, subjects, seed, n_epochs=30):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        schedule.step()
     network.eval()
     with torch.no_grad():
         predicted = torch.cat([network(part).argmax(1) for part in pixels.split(256)])

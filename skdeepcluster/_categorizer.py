@@ -96,8 +96,7 @@ class DeepClusterCategorizer(
         What is clustered: ``"fc"`` is the second fully connected layer before its
         ReLU (4096 values, VGG only, DeepCluster's choice); ``"pool"`` the average
         over the last feature map; ``"auto"`` is ``"fc"`` for VGG and ``"pool"``
-        elsewhere. ``"small_cnn"`` gives its own 128 values for either
-        of these.
+        elsewhere. ``"small_cnn"`` gives its own 128 values for either of these.
 
     projection : int or None, default=None
         Project what `embedding_layer` gives to that many features with a perceptron
@@ -245,8 +244,7 @@ class DeepClusterCategorizer(
         before, NaN at first), ``purity_previous`` (of this assignment against the
         one before as classes, NaN at first), ``inertia``, ``smallest_cluster``,
         ``median_cluster`` and ``largest_cluster`` (numbers of images, empty clusters
-        count as 0),
-        ``learning_rate``, ``embed_seconds``, ``cluster_seconds``,
+        count as 0), ``learning_rate``, ``embed_seconds``, ``cluster_seconds``,
         ``train_seconds``.
 
     n_epochs_ : int

@@ -190,7 +190,6 @@ def _sort(
     start = time.perf_counter()
     est.set_callbacks(*callbacks).fit(archive.images, labels)
     seconds = time.perf_counter() - start
-    est.set_callbacks()
     est.save(output / "model.safetensors")
     written = {"model.safetensors": "the model, for new images"}
     scores = est.score_samples(archive.images)

@@ -65,11 +65,10 @@ the memory bank of embeddings in place of a second pass, spherical K-means, whos
 centroids are the classifier, at temperature 0.1, and the cosine rate with warm-up.
 
 Departs from it in that there is no multi-crop (further, smaller views), no blur and no
-colour, one clustering instead of three, of the mean of both views' projections
-before they are normalised, and plain SGD at
-batches of 256 for 200 epochs instead of LARS at 4,096 for 400 or 800. The rate changes
-from epoch to epoch, not from step to step. Mirroring is wrong where left and right
-differ.
+colour, one clustering instead of three, of the mean of both views' projections before
+they are normalised, and plain SGD at batches of 256 for 200 epochs instead of LARS at
+4,096 for 400 or 800. The rate changes from epoch to epoch, not from step to step.
+Mirroring is wrong where left and right differ.
 """
 
 ldpo: dict[str, Any] = {

@@ -140,12 +140,11 @@ def plot_history(
     agreement.plot(
         epochs, history["nmi_previous"], marker=".", label="with the epoch before"
     )
+    agreement.set(title="NMI with the previous epoch", ylabel="NMI t/t−1", ylim=(0, 1))
     if nmi is not None:
         agreement.plot(epochs, np.asarray(nmi), marker=".", label="with known classes")
         agreement.legend(loc="lower right")
-    agreement.set(title="NMI", ylabel="NMI", ylim=(0, 1))
-    if nmi is None:
-        agreement.set(title="NMI with the previous epoch", ylabel="NMI t/t−1")
+        agreement.set(title="NMI", ylabel="NMI")
     if purity is not None:
         panels[2].plot(epochs, np.asarray(purity), marker=".")
         panels[2].set(title="Purity", ylabel="against known classes", ylim=(0, 1))

@@ -624,12 +624,11 @@ def test_a_classifier_that_is_not_learnt_is_not_judged_by_its_loss(quick, digits
 
 @pytest.mark.parametrize("criterion", ["stop_nmi", "stop_purity"])
 def test_stops_when_assignments_are_stable(criterion, quick, digits):
-    # One image twice a hundred times: nothing can change from epoch to epoch.
+    # Two images, fifty times each: nothing can change from epoch to epoch.
     X = np.repeat(digits[0][:2], 50, axis=0)
     quick.set_params(n_clusters=2, augmentation=False, n_epochs=20, patience=3)
     quick.set_params(**{criterion: 1.0}).fit(X)
-    name = criterion.replace("stop", "") + "_previous"
-    values = quick.history_[name.strip("_")]
+    values = quick.history_[criterion.removeprefix("stop_") + "_previous"]
     assert quick.n_epochs_ == len(values) < 20
     np.testing.assert_allclose(values[-3:], 1)
     np.testing.assert_array_equal(quick.predict(X), quick.labels_)

@@ -65,11 +65,18 @@ class Slate:
         self.density += cover * (density - self.density)
 
 
+def _trunk(
+    slate: Slate, person: People, width: float, height: float, down: float = 0.0
+) -> None:
+    """Muscle in a rim of fat; `width` and `height` are half-axes."""
+    across, rim = width * person["build"], person["padding"]
+    slate.ellipse("fat", 0, down, across, height)
+    slate.ellipse("muscle", 0, down, across - rim, height - rim)
+
+
 def axial(slate: Slate, person: People) -> None:
     """A cut across the chest, seen from the feet: spine below, front above."""
-    width, height, rim = 1.0 * person["build"], 0.74, person["padding"]
-    slate.ellipse("fat", 0, 0, width, height)
-    slate.ellipse("muscle", 0, 0, width - rim, height - rim)
+    _trunk(slate, person, 1.0, 0.74)
     slate.ellipse("lung", -0.5, -0.02, 0.34 * person["build"], 0.48)
     slate.ellipse("lung", 0.52, 0, 0.32 * person["build"], 0.48)
     slate.ellipse("bone", 0.02, 0.5, 0.13, 0.12)
@@ -77,9 +84,7 @@ def axial(slate: Slate, person: People) -> None:
 
 def oblique(slate: Slate, person: People) -> None:
     """A cut through lungs and liver, as of short-axis slices."""
-    width, height, rim = 0.95 * person["build"], 0.88, person["padding"]
-    slate.ellipse("fat", 0, 0, width, height)
-    slate.ellipse("muscle", 0, 0, width - rim, height - rim)
+    _trunk(slate, person, 0.95, 0.88)
     slate.ellipse("lung", 0.35, -0.12, 0.45, 0.58)
     slate.ellipse("lung", -0.45, -0.3, 0.3, 0.38)
     slate.ellipse("liver", -0.3, 0.58, 0.5, 0.24)
@@ -88,9 +93,7 @@ def oblique(slate: Slate, person: People) -> None:
 
 def sagittal(slate: Slate, person: People) -> None:
     """A cut along the body, front to the left and spine to the right."""
-    width, height, rim = 0.82 * person["build"], 1.3, person["padding"]
-    slate.ellipse("fat", 0, 0, width, height)
-    slate.ellipse("muscle", 0, 0, width - rim, height - rim)
+    _trunk(slate, person, 0.82, 1.3)
     slate.ellipse("lung", 0.05, -0.2, 0.52, 0.72)
     slate.ellipse("liver", -0.1, 0.75, 0.52, 0.32)
     for vertebra in range(-3, 4):
@@ -99,9 +102,7 @@ def sagittal(slate: Slate, person: People) -> None:
 
 def coronal(slate: Slate, person: People) -> None:
     """A cut along the body, seen from the front."""
-    width, height, rim = 0.92 * person["build"], 1.5, person["padding"]
-    slate.ellipse("fat", 0, 0.2, width, height)
-    slate.ellipse("muscle", 0, 0.2, width - rim, height - rim)
+    _trunk(slate, person, 0.92, 1.5, down=0.2)
     slate.ellipse("lung", -0.47, -0.12, 0.33, 0.6)
     slate.ellipse("lung", 0.47, -0.12, 0.33, 0.6)
     slate.ellipse("liver", -0.3, 0.72, 0.5, 0.28)

@@ -23,11 +23,15 @@ def _noise(shape: tuple[int, ...], random: np.random.RandomState) -> NDArray[Any
     return random.standard_normal(shape).astype(np.float32)
 
 
+def _along(angle: Array, size: int) -> Array:
+    """How far pixels lie in a direction (in radians), in half-widths of the image."""
+    centres = np.linspace(-1, 1, size, dtype=np.float32)
+    return np.cos(angle) * centres + np.sin(angle) * centres[:, None]
+
+
 def magnitude(slate: Slate, person: People, random: np.random.RandomState) -> Array:
     """Shaded by the coil, with Rician noise, between black and a bright percentile."""
-    centres = np.linspace(-1, 1, slate.signal.shape[1], dtype=np.float32)
-    angle = person["coil_angle"]
-    across = np.cos(angle) * centres + np.sin(angle) * centres[:, None]
+    across = _along(person["coil_angle"], slate.signal.shape[1])
     signal = np.abs(slate.signal) * np.exp(person["coil"] * across)
     shape = signal.shape
     noise = person["noise"] * signal.max((1, 2), keepdims=True)
@@ -41,11 +45,10 @@ def magnitude(slate: Slate, person: People, random: np.random.RandomState) -> Ar
 def tagged(slate: Slate, person: People, random: np.random.RandomState) -> Array:
     """Two sets of dark lines, laid down just before the image was taken."""
     n, size, _ = slate.signal.shape
-    centres = np.linspace(-1, 1, size, dtype=np.float32)
     spacing = random.uniform(0.22, 0.3, (n, 1, 1)).astype(np.float32)
     for turn in (1, -1):
         angle = np.radians(random.uniform(40, 50, (n, 1, 1))).astype(np.float32)
-        across = np.cos(angle) * centres + turn * np.sin(angle) * centres[:, None]
+        across = _along(turn * angle, size)
         phase = random.uniform(0, 1, (n, 1, 1)).astype(np.float32)
         line = 0.5 + 0.5 * np.cos(2 * np.pi * (across / spacing + phase))
         slate.signal *= 1 - 0.9 * line**2
