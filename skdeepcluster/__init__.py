@@ -9,19 +9,24 @@ _HOMES = {
     "Augmentation": "_augmentation",
     "CollapseWarning": "_categorizer",
     "DeepClusterCategorizer": "_categorizer",
+    "ImageReader": "archive",
     "cluster_purity_score": "metrics",
+    "load_archive": "archive",
 }
 
 __all__ = [
     "Augmentation",
     "CollapseWarning",
     "DeepClusterCategorizer",
+    "ImageReader",
     "cluster_purity_score",
+    "load_archive",
 ]
 
 if TYPE_CHECKING:
     from skdeepcluster._augmentation import Augmentation
     from skdeepcluster._categorizer import CollapseWarning, DeepClusterCategorizer
+    from skdeepcluster.archive import ImageReader, load_archive
     from skdeepcluster.metrics import cluster_purity_score
 else:
     # PEP 562: importing the package costs neither torch nor scikit-learn.

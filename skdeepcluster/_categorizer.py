@@ -257,6 +257,11 @@ class DeepClusterCategorizer(
     image_shape_ : tuple of int
         ``(height, width, channels)`` of the images, or ``(n_features,)``.
 
+    reader_ : dict or None
+        How the images were read from files (`image_size`, `channels`, `frames`,
+        `window`), where the command line did so; it is saved with the model, so that
+        new files are read in the same way. None after `fit`.
+
     pixel_mean_, pixel_std_ : ndarray of shape (n_channels,) or (n_features,)
         Of the set, where the set was standardised; else None.
 
@@ -524,6 +529,7 @@ class DeepClusterCategorizer(
             self.labels_ if epoch_labels is None else epoch_labels.cpu().numpy()
         )
         self.n_epochs_ = len(history)
+        self.reader_: dict[str, Any] | None = None
         self.history_ = {
             name: np.array([epoch[name] for epoch in history]) for name in _HISTORY
         }

@@ -52,6 +52,8 @@ def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> No
     if hasattr(estimator, "feature_names_in_"):
         attributes["feature_names_in_"] = list(estimator.feature_names_in_)
 
+    attributes["reader_"] = estimator.reader_
+
     arrays = {name: getattr(estimator, name) for name in (*_ARRAYS, *_MAYBE_ARRAYS)}
     arrays |= {f"history_.{name}": row for name, row in estimator.history_.items()}
     tensors = {
@@ -140,6 +142,9 @@ def _rebuild(
     if "feature_names_in_" in attributes:
         names = np.array(attributes["feature_names_in_"], dtype=object)
         estimator.feature_names_in_ = names
+    estimator.reader_ = attributes.get("reader_")
+    if not isinstance(estimator.reader_, dict | None):
+        raise ValueError("how its images were read is no dictionary")
     for name in _ARRAYS:
         setattr(estimator, name, tensors[name].numpy())
     for name in _MAYBE_ARRAYS:

@@ -1,0 +1,96 @@
+"""What every reader of a file format gives, and how it says that it cannot."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PIXELS = 8192 * 8192
+"""Of one image; no scanner makes larger ones, and bombs are larger."""
+
+Kind = Literal[
+    "hidden",  # by name
+    "not an image",  # a text, a report, a structure set
+    "damaged",
+    "unsupported",  # an image, in a coding that no free decoder reads
+    "too large",
+    "inaccessible",  # no permission, no regular file, a link to nowhere
+]
+
+
+class Unreadable(Exception):  # noqa: N818
+    """Why a file gives no image: its kind, and a sentence without a word of its own."""
+
+    def __init__(self, kind: Kind, reason: str) -> None:
+        super().__init__(kind, reason)
+        self.kind = kind
+        self.reason = reason
+
+
+class Address(NamedTuple):
+    """An image in its file; None where that does not apply."""
+
+    frame: int | None = None
+    slice: int | None = None
+
+
+class When(NamedTuple):
+    """Of images of one place, sorted so the earliest is the first."""
+
+    trigger: float = np.inf
+    phase: float = np.inf
+    acquired: str = "~"
+    instance: float = np.inf
+    frame: int = 0
+
+
+class Header(NamedTuple):
+    """What is known of one image before its pixels are decoded.
+
+    `series` and `kind` never leave memory: they may hold what a header says.
+    """
+
+    address: Address
+    height: int
+    width: int
+    bits: int
+    series: str | None = None
+    """Names the series across files; "" of a file that is one; None of a picture."""
+    kind: str = ""
+    """Images of different kinds are no phases of each other (magnitude, velocity)."""
+    place: tuple[float, ...] | None = None
+    """Orientation and position; None where unknown."""
+    when: When = When()
+    shown: bool = False
+    """Made for display: colour, or a picture of 8 bits. Its range is 0 to 255."""
+    burned_in: str = ""
+    """Whether DICOM's header says yes or no, or "not said"; "" of other files."""
+    note: str = ""
+    """What had to be assumed."""
+
+
+class ImageFile(Protocol):
+    """An open file."""
+
+    @property
+    def headers(self) -> list[Header]:
+        """What is known of each image before its pixels are decoded."""
+
+    def pixels(self, address: Address) -> NDArray[Any]:
+        """Of one image, (height, width) or (height, width, 3)."""
+
+    def close(self) -> None:
+        """No more is read."""
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise Unreadable unless an image of that size can be."""
+    if height < 1 or width < 1:
+        raise Unreadable("damaged", "Its header says that it has no pixels.")
+    if height * width > MAX_PIXELS:
+        raise Unreadable(
+            "too large",
+            f"More than {MAX_PIXELS:,} pixels in one image, by its own header.",
+        )

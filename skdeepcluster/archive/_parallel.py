@@ -1,0 +1,72 @@
+"""Work in processes that a hostile file may kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from joblib import Parallel, delayed
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_parallel(
+    function: Callable[[list[Item]], Result],
+    chunks: Iterable[list[Item]],
+    n_jobs: int,
+) -> Iterator[tuple[list[Item], Result | None]]:
+    """Results as they come, each with the chunk that gave it.
+
+    Parameters
+    ----------
+    function : callable
+        Gives a result of a list of items; importable, for it runs elsewhere.
+    chunks : iterable of lists
+        Read only as far ahead as there are processes.
+    n_jobs : int
+        Processes, as of joblib. With 1 it runs in this process.
+
+    Yields
+    ------
+    chunk, result
+        A chunk that killed its process is run again item by item, each alone; an item
+        that does so again has the result None.
+    """
+    waiting = iter(chunks)
+    started: dict[int, list[Item]] = {}
+
+    def tasks() -> Iterator[object]:
+        for number, chunk in enumerate(waiting):
+            started[number] = chunk
+            yield delayed(_numbered)(function, number, chunk)
+
+    while True:
+        try:
+            for number, result in _run(tasks(), n_jobs):
+                yield started.pop(number), result
+        except BrokenProcessPool:
+            suspects = [item for chunk in started.values() for item in chunk]
+            started.clear()
+            for item in suspects:
+                # Two processes, of which one has nothing to do: with one, joblib
+                # would run it here.
+                try:
+                    task = delayed(_numbered)(function, 0, [item])
+                    for _, result in _run([task], max(2, n_jobs)):
+                        yield [item], result
+                except BrokenProcessPool:
+                    yield [item], None
+        else:
+            return
+
+
+def _run(tasks: Iterable[object], n_jobs: int) -> Iterator[Any]:
+    return iter(Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks))
+
+
+def _numbered(
+    function: Callable[[list[Item]], Result], number: int, chunk: list[Item]
+) -> tuple[int, Result]:
+    return number, function(chunk)

@@ -1,0 +1,66 @@
+"""PNG, JPEG and TIFF."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from skdeepcluster.archive._file import Address, Header, Unreadable, When, check_size
+
+_FORMATS = ("PNG", "JPEG", "TIFF")
+_GREY_OF_MORE_BITS = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_GREY = ("1", "L", "LA", "La", *_GREY_OF_MORE_BITS)
+
+
+class PictureFile:
+    """The pages of a picture file."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._picture = Image.open(path, formats=_FORMATS)
+        except UnidentifiedImageError:
+            raise Unreadable("damaged", "Begins as a picture, and is none.") from None
+        except Image.DecompressionBombError:
+            check_size(*[2**16] * 2)
+            raise
+        try:
+            self.headers = list(self._headers(os.path.getsize(path)))
+        except BaseException:
+            self.close()
+            raise
+
+    def _headers(self, size: int) -> Any:
+        n_pages = getattr(self._picture, "n_frames", 1)
+        if n_pages > size:
+            raise Unreadable("damaged", "It is too short for the pages it promises.")
+        for page in range(n_pages):
+            self._picture.seek(page)
+            width, height = self._picture.size
+            check_size(height, width)
+            deep = self._picture.mode in _GREY_OF_MORE_BITS
+            bits = 16 if "16" in self._picture.mode else 32 if deep else 8
+            yield Header(
+                Address(frame=page if n_pages > 1 else None),
+                height,
+                width,
+                bits,
+                when=When(frame=page),
+                shown=not deep,
+            )
+
+    def pixels(self, address: Address) -> NDArray[Any]:
+        """One page, upright."""
+        self._picture.seek(address.frame or 0)
+        check_size(self._picture.height, self._picture.width)
+        picture = ImageOps.exif_transpose(self._picture)
+        if picture.mode not in _GREY_OF_MORE_BITS:
+            picture = picture.convert("L" if picture.mode in _GREY else "RGB")
+        return np.asarray(picture)
+
+    def close(self) -> None:
+        """No more is read."""
+        self._picture.close()

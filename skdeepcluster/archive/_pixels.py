@@ -1,0 +1,108 @@
+"""From the values of an image to a small square of them, and to 8 bits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Window = Literal["series", "image"] | tuple[float, float] | None
+
+PERCENTILES = (0.5, 99.5)
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+
+
+def to_square(values: NDArray[Any], size: int, channels: int) -> NDArray[np.float32]:
+    """Scale an image into a square, its aspect kept, padded with its lowest value.
+
+    Parameters
+    ----------
+    values : ndarray of shape (h, w) or (h, w, 3)
+        Any real dtype; what is not finite becomes the lowest finite value.
+    size : int
+        Height and width of the result in pixels.
+    channels : {1, 3}
+        1 makes colour grey (ITU-R BT.601), 3 repeats grey.
+
+    Returns
+    -------
+    ndarray of shape (size, size) or (size, size, 3), float32
+    """
+    image = np.asarray(values, np.float32)
+    if values.dtype.kind == "f":
+        finite = np.isfinite(image)
+        if not finite.all():
+            image = np.where(finite, image, image[finite].min() if finite.any() else 0)
+    if image.ndim == 3 and channels == 1:
+        image = image @ _LUMA
+    top, left, height, width = place_of(image.shape[0], image.shape[1], size)
+    planes = [image] if image.ndim == 2 else list(np.moveaxis(image, 2, 0))
+    square = np.full((len(planes), size, size), image.min(), np.float32)
+    for plane, target in zip(planes, square, strict=True):
+        scaled = Image.fromarray(np.ascontiguousarray(plane)).resize(
+            (width, height), Image.Resampling.BILINEAR, reducing_gap=3.0
+        )
+        target[top : top + height, left : left + width] = np.asarray(scaled)
+    if channels == 1:
+        return square[0]
+    return np.stack([square[0]] * 3 if len(planes) == 1 else list(square), axis=-1)
+
+
+def place_of(height: int, width: int, size: int) -> tuple[int, int, int, int]:
+    """Top, left, height and width of an image in its square.
+
+    Parameters
+    ----------
+    height, width, size : int
+        Of the image as it was, and of the square, in pixels.
+
+    Returns
+    -------
+    tuple of four int
+    """
+    scale = size / max(height, width)
+    inner = max(1, round(height * scale)), max(1, round(width * scale))
+    return (size - inner[0]) // 2, (size - inner[1]) // 2, *inner
+
+
+def limits(values: NDArray[np.float32]) -> tuple[float, float]:
+    """The grey values that become black and white: percentiles 0.5 and 99.5.
+
+    Parameters
+    ----------
+    values : ndarray
+        Without padding.
+
+    Returns
+    -------
+    low, high : float
+        The smallest and the largest value where the percentiles are equal.
+    """
+    low, high = np.percentile(values, PERCENTILES)
+    if not low < high:
+        low, high = values.min(), values.max()
+    return float(low), float(high)
+
+
+def to_eight_bits(
+    square: NDArray[np.float32], low: float, high: float
+) -> NDArray[np.uint8]:
+    """From black at `low` to white at `high`.
+
+    Parameters
+    ----------
+    square : ndarray
+        Any shape.
+    low, high : float
+        If equal, all is black.
+
+    Returns
+    -------
+    ndarray of the same shape, uint8
+    """
+    if not low < high:
+        return np.zeros(square.shape, np.uint8)
+    scaled = (square.astype(np.float64) - low) * (255 / (high - low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

@@ -1,0 +1,223 @@
+"""Files as the first step of a pipeline."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+
+from skdeepcluster.archive._choice import Found, choose
+from skdeepcluster.archive._file import Header, Unreadable
+from skdeepcluster.archive._formats import open_image
+from skdeepcluster.archive._load import UnreadableFileError, check_options
+from skdeepcluster.archive._parallel import in_parallel
+from skdeepcluster.archive._pixels import limits, place_of, to_eight_bits, to_square
+
+_CHUNK = 16
+
+
+class ImageReader(TransformerMixin, BaseEstimator):
+    """One image of each file, so that paths can be the input of a pipeline.
+
+    It keeps nothing of the data; `fit` only checks the parameters. For a whole archive
+    with its series, and for a store on disk, see
+    :func:`~skdeepcluster.archive.load_archive`.
+
+    Parameters
+    ----------
+    image_size : int, default=64
+        Height and width in pixels that images are scaled to, their aspect kept.
+
+    channels : {1, 3}, default=1
+        1 makes colour grey; 3 repeats grey.
+
+    frames : {"first", "middle"}, default="middle"
+        Which time of a file with several. Of a volume it is always the middle slice.
+
+    window : "image", (low, high) or None, default="image"
+        What becomes black and white in 8 bits: percentiles 0.5 and 99.5 of the image,
+        or two values in the units of the modality. None keeps the values, as float32.
+        A window of the series would depend on other files.
+
+    on_error : {"raise", "blank"}, default="raise"
+        What to do about a file that gives no image: raise an error, or put a black
+        image in its place, and warn once.
+
+    n_jobs : int, default=1
+        Processes, as of joblib; -1 is one for each core.
+
+    See Also
+    --------
+    skdeepcluster.archive.load_archive : A folder, whatever is in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> from skdeepcluster.archive import ImageReader
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [f"{folder}/{number}.png" for number in range(3)]
+    ...     for path in paths:
+    ...         Image.new("L", (20, 10), 100).save(path)
+    ...     ImageReader(image_size=32).fit_transform(paths).shape
+    (3, 32, 32)
+    """
+
+    def __init__(
+        self,
+        image_size: int = 64,
+        *,
+        channels: Literal[1, 3] = 1,
+        frames: Literal["first", "middle"] = "middle",
+        window: Literal["image"] | tuple[float, float] | None = "image",
+        on_error: Literal["raise", "blank"] = "raise",
+        n_jobs: int = 1,
+    ) -> None:
+        self.image_size = image_size
+        self.channels = channels
+        self.frames = frames
+        self.window = window
+        self.on_error = on_error
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Sequence[str], y: None = None) -> Self:
+        """Check the parameters.
+
+        Parameters
+        ----------
+        X : sequence of str or path
+            Not read.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+            The reader.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not as documented.
+        """
+        self._check()
+        _paths(X)
+        return self
+
+    def transform(self, X: Sequence[str]) -> NDArray[Any]:
+        """Read the files.
+
+        Parameters
+        ----------
+        X : sequence of n str or path
+            Files of any format that :func:`~skdeepcluster.archive.load_archive` reads.
+
+        Returns
+        -------
+        ndarray of shape (n, image_size, image_size) or (..., 3)
+            uint8, or float32 with ``window=None``; always a row for each path.
+
+        Raises
+        ------
+        UnreadableFileError
+            If a file gives no image, with ``on_error="raise"``.
+        ValueError
+            If a parameter is not as documented.
+        """
+        self._check()
+        paths = _paths(X)
+        shape = (len(paths), self.image_size, self.image_size, 3)
+        dtype = np.float32 if self.window is None else np.uint8
+        images = np.zeros(shape if self.channels == 3 else shape[:3], dtype)
+        rows = list(enumerate(paths))
+        chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
+        failed = []
+        for chunk, results in in_parallel(self._read, chunks, self.n_jobs):
+            crashed = Unreadable("damaged", "Decoding it crashed, or took all memory.")
+            for (row, path), got in zip(
+                chunk, results or [crashed] * len(chunk), strict=True
+            ):
+                if not isinstance(got, Unreadable):
+                    images[row] = got
+                elif self.on_error == "raise":
+                    raise UnreadableFileError(path, got.kind, got.reason, "blank")
+                else:
+                    failed.append(row)
+        if failed:
+            some = ", ".join(map(str, sorted(failed)[:10]))
+            warnings.warn(
+                f"{len(failed)} of {len(paths)} files give no image, and are blank: "
+                f"row {some}{', ...' if len(failed) > 10 else ''}.",
+                stacklevel=2,
+            )
+        return images
+
+    def _read(self, chunk: list[tuple[int, str]]) -> list[NDArray[Any] | Unreadable]:
+        got: list[NDArray[Any] | Unreadable] = []
+        for _, path in chunk:
+            try:
+                got.append(self._read_one(path))
+            except Unreadable as error:
+                got.append(error)
+        return got
+
+    def _read_one(self, path: str) -> NDArray[Any]:
+        with open_image(path) as file:
+            header = self._one_of(file.headers)
+            values = file.pixels(header.address)
+        square = to_square(values, self.image_size, self.channels)
+        if self.window is None:
+            return square
+        place = place_of(header.height, header.width, self.image_size)
+        top, left, height, width = place
+        inside = np.s_[top : top + height, left : left + width]
+        low, high = limits(square[inside]) if self.window == "image" else self.window
+        image = np.zeros(square.shape, np.uint8)
+        image[inside] = to_eight_bits(square[inside], low, high)
+        return image
+
+    def _one_of(self, headers: list[Header]) -> Header:
+        found = choose([Found(0, header) for header in headers], self.frames)
+        in_space = sorted(found, key=lambda image: image.header.place or ())
+        return in_space[len(in_space) // 2].header
+
+    def _check(self) -> None:
+        if self.frames not in ("first", "middle"):
+            raise ValueError(
+                f"frames={self.frames!r} is neither 'first' nor 'middle': a file gives "
+                "one image here. load_archive gives all of them."
+            )
+        window: Any = self.window
+        if isinstance(window, str) and window == "series":
+            raise ValueError(
+                "window='series' depends on other files, and a reader sees one: take "
+                "'image', (low, high) or None, or load_archive."
+            )
+        if self.on_error not in ("raise", "blank"):
+            raise ValueError(
+                f"on_error={self.on_error!r} is neither 'raise' nor 'blank'."
+            )
+        check_options(self.image_size, self.channels, self.frames, self.window)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Of strings, one a row."""
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _paths(X: Any) -> list[str]:
+    if isinstance(X, str | os.PathLike):
+        raise ValueError("X is one path; give a list of paths.")
+    try:
+        return [os.fspath(path) for path in np.asarray(X, dtype=object).ravel()]
+    except TypeError:
+        raise ValueError("X is no list of paths: not all of it is text.") from None

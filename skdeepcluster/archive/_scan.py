@@ -1,0 +1,90 @@
+"""Which files a folder holds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from skdeepcluster.archive._file import Unreadable
+
+
+class File(NamedTuple):
+    """A file of an archive."""
+
+    path: str
+    """Relative to the root, with slashes."""
+    size: int
+    changed: int
+    """In nanoseconds of the system's clock."""
+
+    def fingerprint(self, name: str) -> str:
+        """Another one if the file changes; `name` is what it is called in tables."""
+        parts = f"{self.size} {self.changed} ".encode() + os.fsencode(name)
+        return hashlib.blake2b(parts, digest_size=8).hexdigest()
+
+
+def scan(
+    root: Path, leave_out: Path | None = None
+) -> tuple[list[File], list[tuple[str, Unreadable]]]:
+    """The files below `root`, in order, and what is passed over.
+
+    Parameters
+    ----------
+    root : path
+        A folder. Links to files are followed, links to folders are not.
+    leave_out : path or None
+        A folder below `root` that is not looked into.
+
+    Returns
+    -------
+    files : list of File
+        Sorted by path.
+    skipped : list of (str, Unreadable)
+        Hidden files, folders that cannot be opened, and what is no file.
+    """
+    files: list[File] = []
+    skipped: list[tuple[str, Unreadable]] = []
+    left_out = leave_out.resolve() if leave_out is not None else None
+
+    def relative(path: str) -> str:
+        return Path(os.path.relpath(path, root)).as_posix()
+
+    def closed(error: OSError) -> None:
+        reason = Unreadable("inaccessible", "The folder cannot be opened.")
+        skipped.append((relative(error.filename), reason))
+
+    for parent, folders, names in os.walk(root, onerror=closed):
+        for name in list(folders):
+            path = os.path.join(parent, name)
+            reason = None
+            if name.startswith("."):
+                reason = Unreadable("hidden", "A hidden folder.")
+            elif os.path.islink(path):
+                reason = Unreadable("inaccessible", "A link to a folder.")
+            elif left_out is not None and Path(path).resolve() == left_out:
+                folders.remove(name)
+                continue
+            if reason is not None:
+                folders.remove(name)
+                skipped.append((relative(path), reason))
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            if name.startswith("."):
+                skipped.append((relative(path), Unreadable("hidden", "A hidden file.")))
+                continue
+            try:
+                status = os.stat(path)
+            except OSError:
+                reason = Unreadable("inaccessible", "A link to nowhere.")
+                skipped.append((relative(path), reason))
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                reason = Unreadable("inaccessible", "Not a regular file.")
+                skipped.append((relative(path), reason))
+                continue
+            files.append(File(relative(path), status.st_size, status.st_mtime_ns))
+    return sorted(files), skipped

@@ -1,0 +1,310 @@
+"""Images on disk: written once, found again, and never half there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from skdeepcluster.archive._file import Address
+from skdeepcluster.archive._pixels import limits, place_of, to_eight_bits
+
+_SAMPLE = 512
+"""Images of a series that its percentiles are taken of."""
+
+
+class Row(NamedTuple):
+    """An image that the store shall hold."""
+
+    file: str
+    """Fingerprint of its file."""
+    group: str
+    """Fingerprint of the images that share its window, and of the settings."""
+    address: Address
+    size: tuple[int, int]
+    """Height and width before it was scaled."""
+    window: tuple[float, float] | None
+    """What becomes black and white; None for the percentiles of its group."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal in two runs only if the stored image is."""
+        return f"{self.file}-{self.group}"
+
+
+class Store:
+    """The images of an archive, in a folder.
+
+    ``images.npy`` and ``index.csv`` are replaced when a run has all images. Until then
+    their values go to two files named ``unfinished``, from which the next run goes on.
+
+    Parameters
+    ----------
+    folder : path
+        Made if need be.
+    image_size, channels : int
+        Of the images.
+    keep_values : bool
+        Whether float32 values are stored, or 8 bits.
+
+    Raises
+    ------
+    ValueError
+        If another run writes to the folder.
+    OSError
+        If it cannot be written to.
+    """
+
+    def __init__(
+        self, folder: Path, image_size: int, channels: int, keep_values: bool
+    ) -> None:
+        self.folder = folder
+        self._size = image_size
+        self._shape = (image_size, image_size, 3)[: 2 if channels == 1 else 3]
+        self._dtype = np.dtype(np.float32 if keep_values else np.uint8)
+        name = f"unfinished-{image_size}-{channels}"
+        self._values_path = folder / f"{name}.values"
+        self._rows_path = folder / f"{name}.rows"
+        self._lock = FileLock(folder / ".lock", timeout=0)
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise ValueError(
+                f"Another run is writing to {self.folder}: wait for it, or give "
+                "another folder."
+            ) from None
+        try:
+            self._find_finished()
+            self._find_unfinished()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._values.close()
+        self._rows.close()
+        self._lock.release()
+
+    def _find_finished(self) -> None:
+        """The images of the last run, by their fingerprints."""
+        self._finished: dict[tuple[str, Address], int] = {}
+        self._limits: list[tuple[float, float]] = []
+        try:
+            index = read_index(self.folder / "index.csv")
+            images = np.load(self.folder / "images.npy", mmap_mode="r")
+            rows = zip(
+                index["fingerprint"], index["frame"], index["slice"], strict=True
+            )
+            found = {
+                (fingerprint, _address(frame, slice_)): row
+                for row, (fingerprint, frame, slice_) in enumerate(rows)
+            }
+            black_and_white = list(zip(index["black"], index["white"], strict=True))
+        except (OSError, ValueError, KeyError, EOFError):
+            return  # none yet, or not ours
+        expected = (len(index), *self._shape)
+        if images.shape == expected and images.dtype == self._dtype:
+            self._finished, self._images = found, images
+            self._limits = black_and_white
+
+    def _find_unfinished(self) -> None:
+        """What an interrupted run had decoded."""
+        self._n_bytes = 4 * int(np.prod(self._shape))
+        self._values = open(self._values_path, "a+b")  # noqa: SIM115
+        self._rows = open(self._rows_path, "a+", encoding="ascii")  # noqa: SIM115
+        self._rows.seek(0)
+        lines = self._rows.read().split("\n")[:-1]
+        whole = self._values.seek(0, os.SEEK_END) // self._n_bytes
+        lines = lines[:whole]
+        self._decoded: dict[tuple[str, Address], int] = {}
+        for row, line in enumerate(lines):
+            file, frame, slice_ = line.split(" ")
+            self._decoded[file, _address(frame, slice_)] = row
+        self._n_rows = len(lines)
+        self._values.truncate(self._n_rows * self._n_bytes)
+        self._rows.truncate(sum(len(line) + 1 for line in lines))
+
+    def has(self, row: Row) -> bool:
+        """Whether the image need not be decoded."""
+        return (row.fingerprint, row.address) in self._finished or (
+            row.file,
+            row.address,
+        ) in self._decoded
+
+    def knows(self, file: str) -> bool:
+        """Whether any image of the file was ever decoded.
+
+        Parameters
+        ----------
+        file : str
+            Its fingerprint.
+
+        Returns
+        -------
+        bool
+        """
+        if not hasattr(self, "_files"):
+            self._files = {key.partition("-")[0] for key, _ in self._finished}
+            self._files |= {key for key, _ in self._decoded}
+        return file in self._files
+
+    def add(self, file: str, images: Iterable[tuple[Address, NDArray[Any]]]) -> None:
+        """Keep what was decoded.
+
+        Parameters
+        ----------
+        file : str
+            Fingerprint of the file.
+        images : iterable of (Address, ndarray)
+            Values as float32, of the store's size.
+        """
+        for address, square in images:
+            self._values.write(square.astype(np.float32, copy=False).tobytes())
+            fields = ("" if part is None else str(part) for part in address)
+            self._decoded[file, address] = self._n_rows
+            self._rows.write(f"{file} {' '.join(fields)}\n")
+            self._n_rows += 1
+
+    def flush(self) -> None:
+        """Make sure that the next run finds what was decoded."""
+        self._values.flush()
+        self._rows.flush()
+
+    def finish(self, rows: Sequence[Row], index: pd.DataFrame) -> pd.DataFrame:
+        """Write the images and their table; a reader sees the old or the new ones.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            All images; `has` is true of each.
+        index : DataFrame
+            A row for each.
+
+        Returns
+        -------
+        DataFrame
+            With the columns ``black``, ``white`` and ``fingerprint``.
+        """
+        self.flush()
+        values = np.zeros((0, *self._shape), np.float32)
+        if self._n_rows:
+            shape = (self._n_rows, *self._shape)
+            values = np.memmap(self._values_path, np.float32, "r", shape=shape)
+        of_groups = dict(self._limits_of_groups(rows, values))
+        unfinished = self.folder / "images.npy.unfinished"
+        shape = (len(rows), *self._shape)
+        images = np.lib.format.open_memmap(unfinished, "w+", self._dtype, shape)
+        ends = []
+        for number, row in enumerate(rows):
+            old = self._finished.get((row.fingerprint, row.address))
+            if old is not None:
+                images[number] = self._images[old]
+                ends.append(self._limits[old])
+                continue
+            square = values[self._decoded[row.file, row.address]]
+            low, high = np.nan, np.nan
+            if self._dtype == np.uint8:
+                low, high = row.window or of_groups[row.group]
+                inside = self._inside(row)
+                images[number][inside] = to_eight_bits(square[inside], low, high)
+            else:
+                images[number] = square
+            ends.append((low, high))
+        images.flush()
+        del images, values
+        blacks, whites = zip(*ends, strict=True)
+        fingerprints = [row.fingerprint for row in rows]
+        index = index.assign(black=blacks, white=whites, fingerprint=fingerprints)
+        # Without a table nobody takes new images for the old ones.
+        (self.folder / "index.csv").unlink(missing_ok=True)
+        os.replace(unfinished, self.folder / "images.npy")
+        write_table(self.folder / "index.csv", index)
+        self._values.truncate(0)
+        self._rows.truncate(0)
+        for path in self.folder.glob("unfinished-*"):
+            path.unlink()
+        return index
+
+    def _limits_of_groups(
+        self, rows: Sequence[Row], values: NDArray[np.float32]
+    ) -> Iterator[tuple[str, tuple[float, float]]]:
+        groups: dict[str, list[Row]] = {}
+        for row in rows:
+            if row.window is None and (row.fingerprint, row.address) not in (
+                self._finished
+            ):
+                groups.setdefault(row.group, []).append(row)
+        if self._dtype != np.uint8:
+            return
+        for group, members in groups.items():
+            step = -(-len(members) // _SAMPLE)
+            inside = [
+                values[self._decoded[row.file, row.address]][self._inside(row)].ravel()
+                for row in members[::step]
+            ]
+            yield group, limits(np.concatenate(inside))
+
+    def _inside(self, row: Row) -> tuple[slice, slice]:
+        top, left, height, width = place_of(*row.size, self._size)
+        return slice(top, top + height), slice(left, left + width)
+
+
+def _address(frame: Any, slice_: Any) -> Address:
+    parts = (None if pd.isna(p) or p == "" else int(p) for p in (frame, slice_))
+    return Address(*parts)
+
+
+def read_index(path: Path) -> pd.DataFrame:
+    """The table of a store, as `load_archive` gives it.
+
+    Parameters
+    ----------
+    path : path
+        An ``index.csv``.
+
+    Returns
+    -------
+    DataFrame
+    """
+    table = pd.read_csv(
+        path,
+        dtype={"path": str, "note": str, "burned_in": str, "fingerprint": str},
+        na_values={name: [""] for name in ("series", "frame", "slice")},
+        keep_default_na=False,
+        float_precision="round_trip",
+        encoding_errors="surrogateescape",
+    )
+    for name in ("black", "white"):
+        table[name] = pd.to_numeric(table[name].replace("", "nan"))
+    return table.astype(dict.fromkeys(("series", "frame", "slice"), "Int64"))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Replace a CSV file at once.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    table : DataFrame
+        Without its index. A file's name may be no valid text; its bytes are kept.
+    """
+    unfinished = path.with_name(path.name + ".unfinished")
+    table.to_csv(unfinished, index=False, errors="surrogateescape")
+    os.replace(unfinished, path)
