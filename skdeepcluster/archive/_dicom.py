@@ -227,11 +227,10 @@ class DicomFile:
         if len(start) < 8:
             raise Unreadable("damaged", "It ends before its pixels.")
         options: dict[str, Any] = {"transfer_syntax_uid": syntax}
-        if syntax.is_implicit_VR:
-            group, element, _ = unpack(endian + "HHL", start)
-        else:
-            group, element, code, _ = unpack(endian + "HH2sH", start)
-            options["pixel_vr"] = code.decode("latin-1")
+        group, element, code, _ = unpack(endian + "HH2sH", start)
+        # Some writers forget it for the pixels alone.
+        if not syntax.is_implicit_VR and code in (b"OB", b"OW", b"OF", b"OD", b"UN"):
+            options["pixel_vr"] = code.decode("ascii")
             self._file.read(4)
         options["pixel_keyword"] = _PIXELS[group, element]
         self._start = self._file.tell()

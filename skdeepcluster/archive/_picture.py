@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skdeepcluster.archive._file import Address, Header, Unreadable, When, check_size
 
+_ORIENTATION = 0x0112  # of Exif
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _GREY_OF_MORE_BITS = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _GREY = ("1", "L", "LA", "La", *_GREY_OF_MORE_BITS)
@@ -41,6 +42,11 @@ class PictureFile:
             self._picture.seek(page)
             width, height = self._picture.size
             check_size(height, width)
+            if self._orientation() >= 5:  # on its side
+                if self._picture.format == "TIFF":  # Pillow 13.0 misreads it
+                    reason = "A TIFF that is stored on its side."
+                    raise Unreadable("unsupported", reason)
+                width, height = height, width
             deep = self._picture.mode in _GREY_OF_MORE_BITS
             bits = 16 if "16" in self._picture.mode else 32 if deep else 8
             yield Header(
@@ -52,11 +58,20 @@ class PictureFile:
                 shown=not deep,
             )
 
+    def _orientation(self) -> int:
+        """1 is upright. A PNG would have to be decoded to tell."""
+        if self._picture.format == "PNG":
+            return 1
+        found = self._picture.getexif().get(_ORIENTATION)
+        return found if found in range(1, 9) else 1
+
     def pixels(self, address: Address) -> NDArray[Any]:
         """One page, upright."""
         self._picture.seek(address.frame or 0)
         check_size(self._picture.height, self._picture.width)
-        picture = ImageOps.exif_transpose(self._picture)
+        picture: Image.Image = self._picture
+        if picture.format == "JPEG":  # Pillow turns a TIFF itself
+            picture = ImageOps.exif_transpose(picture)
         if picture.mode not in _GREY_OF_MORE_BITS:
             picture = picture.convert("L" if picture.mode in _GREY else "RGB")
         return np.asarray(picture)

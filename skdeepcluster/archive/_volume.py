@@ -51,8 +51,11 @@ def recognise(head: bytes) -> type[FileBasedImage] | None:
         return nib.Nifti1Pair
     if head[4:8] == b"ni2\0":
         return nib.Nifti2Pair
-    if head[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c") and head[38:39] == b"r":
-        return nib.AnalyzeImage
+    for order in ("<", ">"):
+        start = np.frombuffer(head[:42].ljust(42, b"\0"), order + "i2")
+        size = np.frombuffer(head[:4].ljust(4, b"\0"), order + "i4")
+        if size == 348 and 1 <= start[20] <= 7:  # as many dimensions
+            return nib.AnalyzeImage
     if head[:4] == b"CDF\x01":
         return nib.Minc1Image
     dimensions = np.frombuffer(head[4:24].ljust(20, b"\0"), ">i4")

@@ -1,0 +1,55 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from skdeepcluster.archive import read_array, read_images
+
+
+def test_npy_is_mapped_not_read(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 5, 6), np.int16))
+    images = read_images(tmp_path / "a.npy")
+    assert isinstance(images, np.memmap)
+    assert images.shape == (4, 5, 6)
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.ones((2, 3, 3)), labels=[1, 2])
+    assert read_images(tmp_path / "a.npz").sum() == 18
+    assert read_array(tmp_path / "a.npz", "labels").tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": np.zeros((2, 3, 3))}, "no array 'images', only 'pictures'"),
+        ({}, "no array 'images', only nothing"),
+        ({"images": np.zeros((0, 3, 3))}, "holds no image"),
+        ({"images": np.array(3)}, "single number"),
+        ({"images": np.zeros((9, 64))}, r"shape \(9, 64\); images have the shape"),
+        ({"images": np.array([{}, {}])}, r"no \.npy or \.npz file that can be read"),
+    ],
+)
+def test_npz_without_images(arrays, message, tmp_path):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        read_images(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04rest", b"\x93NUMPY", b"hello"])
+def test_files_that_are_no_arrays(content, tmp_path):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.npz is no folder, and no \.npy"):
+        read_images(tmp_path / "a.npz")
+
+
+def test_a_member_that_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("images", b"not an array")
+    with pytest.raises(ValueError, match=r"a\.npz"):
+        read_images(tmp_path / "a.npz")
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_images(tmp_path / "none.npy")

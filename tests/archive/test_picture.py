@@ -1,0 +1,118 @@
+import contextlib
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skdeepcluster.archive._file import Address, Unreadable
+from skdeepcluster.archive._formats import open_image
+
+
+def read(path):
+    with open_image(str(path)) as file:
+        (header,) = file.headers
+        return header, file.pixels(header.address)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_pictures_of_8_bits_are_made_for_display(mode, suffix, tmp_path, picture):
+    file = Image.fromarray(picture).convert(mode)
+    try:
+        file.save(tmp_path / f"a.{suffix}")
+    except OSError:
+        pytest.skip(f"there is no {suffix} of mode {mode}")
+    header, pixels = read(tmp_path / f"a.{suffix}")
+    assert header.shown
+    assert header.bits == 8
+    assert (header.height, header.width) == (20, 30) == pixels.shape[:2]
+    assert pixels.dtype == np.uint8
+    assert pixels.ndim == (2 if mode in ("1", "L", "LA") else 3)
+    if mode not in ("1", "P") and suffix != "jpg":
+        grey = pixels if pixels.ndim == 2 else pixels[..., 1]
+        np.testing.assert_allclose(grey, picture, atol=1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bits(suffix, tmp_path, picture):
+    deep = picture.astype(np.uint16) * 16
+    Image.fromarray(deep).save(tmp_path / f"a.{suffix}")
+    header, pixels = read(tmp_path / f"a.{suffix}")
+    assert not header.shown
+    assert header.bits == 16
+    np.testing.assert_array_equal(pixels, deep)
+
+
+def test_float(tmp_path, picture):
+    values = picture.astype(np.float32) / 7 - 3
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read(tmp_path / "a.tif")[1], values)
+
+
+def test_pages(tmp_path, picture):
+    pages = [Image.fromarray(picture // part) for part in (1, 2, 3)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    with open_image(str(tmp_path / "a.tif")) as file:
+        addresses = [header.address for header in file.headers]
+        assert addresses == [Address(frame=page) for page in range(3)]
+        for page in (2, 0, 1):
+            pixels = file.pixels(Address(frame=page))
+            np.testing.assert_array_equal(pixels, picture // (page + 1))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "orientation"),
+    [("jpg", 1), ("jpg", 3), ("jpg", 6), ("jpg", 8), ("tif", 1), ("tif", 3)],
+)
+def test_upright(suffix, orientation, tmp_path, picture):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(tmp_path / f"a.{suffix}", exif=exif)
+    header, pixels = read(tmp_path / f"a.{suffix}")
+    assert pixels.shape == (header.height, header.width)
+    assert pixels.shape == ((20, 30) if orientation < 5 else (30, 20))
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
+    expected = np.rot90(picture, turns).astype(float)
+    assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.9
+
+
+def test_a_tiff_on_its_side_is_not_misread(tmp_path, picture, reason):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(tmp_path / "a.tif", exif=exif)
+    assert reason(tmp_path / "a.tif")[0] == "unsupported"
+
+
+def test_bombs(tmp_path, picture, reason):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    for side in (9000, 60000):
+        bomb = bytearray((tmp_path / "a.png").read_bytes())
+        bomb[16:24] = side.to_bytes(4, "big") * 2
+        bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+        (tmp_path / "bomb.png").write_bytes(bomb)
+        assert reason(tmp_path / "bomb.png")[0] == "too large"
+
+
+def test_damage(tmp_path, picture, reason):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "c.png").write_bytes(whole[:9])
+    assert reason(tmp_path / "b.png")[0] == "damaged"
+    assert reason(tmp_path / "c.png")[0] == "damaged"
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_spoilt_bytes_raise_nothing_else(suffix, tmp_path, picture, read_all):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(picture).save(path)
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for place in random.integers(2, len(whole), 3):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(Unreadable):
+            read_all(path)
