@@ -79,9 +79,11 @@ def test_categorize_a_folder(tmp_path, digits, capsys):
     names = [f"{i:02}.png" for i in range(29)] + [os.fsdecode(b"29\xff.png")]
     assert [row["image"] for row in rows] == names
     assert read_csv(out / "skipped.csv") == [
-        {"path": "30.png", "reason": "Neither PNG nor JPEG."}
+        {"path": "30.png", "kind": "not an image", "reason": "A text."}
     ]
-    assert "1 file(s) not read" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "31 files, 1 of them skipped (1 not an image)" in printed
+    assert "1 file(s) not read" in printed
     model = DeepClusterCategorizer.load(out / "model.safetensors")
     assert (model.image_size, model.random_state) == (32, 3)
     assert model.image_shape_ == (64, 64, 1)
@@ -101,7 +103,7 @@ def bad_inputs(folder):
     ("arguments", "message"),
     [
         (["missing.npy"], "missing.npy"),
-        (["empty"], "holds no PNG or JPEG"),
+        (["empty"], "holds no image that can be read (it is empty)"),
         (["text.npz"], "text.npz is no folder, and no .npy"),
         (["none.npy"], "holds no image"),
         (["two.npy"], "n_samples=2 should be >= n_clusters=5"),
@@ -117,6 +119,7 @@ def bad_inputs(folder):
         (["good.npy", "--image-size", "0"], "'image_size' parameter"),
         (["good.npy", "-o", "good.npy"], "good.npy"),
         ([".", "-o", "./out"], "lies in ."),
+        (["empty", "--jobs", "0"], "n_jobs"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -175,3 +178,107 @@ def test_an_interrupt_is_quiet(npz, tmp_path, monkeypatch, capsys):
     out = str(tmp_path / "out")
     assert main(["categorize", str(npz), *QUICK, "-o", out]) == 130
     assert capsys.readouterr().err == "skdeepcluster: interrupted\n"
+
+
+HEADER = {"PatientID": "SECRET1", "SeriesDescription": "<script>SECRET2"}
+
+
+@pytest.fixture
+def cine_folder(tmp_path, digits):
+    """Forty slices at two times as DICOM files, and one file without an image."""
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+
+    folder = tmp_path / "DOE_JANE"
+    folder.mkdir()
+    for number in range(80):
+        data = Dataset()
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+        data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        data.SOPInstanceUID = f"1.2.3.{number}"
+        data.SeriesInstanceUID = "1.2.999888777"
+        data.PatientName = "Doe^Jane"
+        data.TriggerTime = number % 2
+        data.ImagePositionPatient = [0, 0, number // 2]
+        for name, value in HEADER.items():
+            setattr(data, name, value)
+        pixels = digits[0][number // 2].astype(np.uint16)
+        data.Rows, data.Columns = pixels.shape
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated = data.BitsStored = 16
+        data.HighBit, data.PixelRepresentation = 15, 0
+        data.PixelData = pixels.tobytes()
+        pydicom.dcmwrite(folder / f"IM{number:02}", data, enforce_file_format=True)
+    (folder / "SECRET3.txt").write_text("SECRET4")
+    return folder
+
+
+def test_categorize_and_assign_an_archive(cine_folder, tmp_path, capsys):
+    out, new = tmp_path / "out", tmp_path / "new"
+    assert main(["categorize", str(cine_folder), *QUICK, "-o", str(out)]) == 0
+    rows = read_csv(out / "clusters.csv")
+    assert [row["image"] for row in rows] == [f"IM{n:02}" for n in range(0, 80, 2)]
+    assert "BurnedInAnnotation: YES of 0 images, not said of 40" in (
+        capsys.readouterr().out
+    )
+    for model in (out, out / "model.safetensors"):
+        assert main(["assign", str(model), str(cine_folder), "-o", str(new)]) == 0
+        assert read_csv(new / "clusters.csv") == rows
+        assert "40 images in" in capsys.readouterr().out
+
+
+def test_options_of_reading_are_kept_in_the_model(cine_folder, tmp_path):
+    out, new = tmp_path / "out", tmp_path / "new"
+    options = ["--frames", "all", "--window", "0,10", "--image-size", "70"]
+    arguments = ["categorize", str(cine_folder), *QUICK, *options, "-o", str(out)]
+    assert main(arguments) == 0
+    model = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert model.reader_ == {
+        "image_size": 70,
+        "channels": 1,
+        "frames": "all",
+        "window": [0.0, 10.0],
+    }
+    assert main(["assign", str(out), str(cine_folder), "-o", str(new)]) == 0
+    assert read_csv(new / "clusters.csv") == read_csv(out / "clusters.csv")
+    assert len(read_csv(new / "clusters.csv")) == 80
+
+
+def test_nothing_that_identifies_is_written_or_printed(cine_folder, tmp_path, capfd):
+    out, new = tmp_path / "out", tmp_path / "new"
+    archive = str(cine_folder)
+    commands = [
+        ["categorize", archive, *QUICK, "--anonymous-paths", "-o", str(out)],
+        ["assign", str(out), archive, "--anonymous-paths", "-o", str(new)],
+    ]
+    for command in commands:
+        assert main(command) == 0
+    (cine_folder / "IM00").write_bytes((cine_folder / "IM00").read_bytes()[:-9])
+    assert main([*commands[1], "--strict"]) == 2
+    secrets = [b"SECRET", b"Doe", b"Jane", b"999888777", b"IM0", b"IM1"]
+    out_, err = capfd.readouterr()
+    for secret in secrets:
+        assert secret.decode() not in out_ + err
+        for path in [*out.iterdir(), *new.iterdir()]:
+            assert secret not in path.read_bytes(), path.name
+    assert (tmp_path / "out-paths.csv").read_text().count("IM") == 80
+
+
+def test_assign_an_array(npz, tmp_path, capsys):
+    out, new = str(tmp_path / "out"), str(tmp_path / "new")
+    assert main(["categorize", str(npz), *QUICK, "-o", out]) == 0
+    assert main(["assign", out, str(npz), "-o", new]) == 0
+    assert read_csv(tmp_path / "new" / "clusters.csv") == read_csv(
+        tmp_path / "out" / "clusters.csv"
+    )
+    capsys.readouterr()
+    assert main(["assign", out, str(tmp_path), "-o", new]) == 2
+    assert "was fitted to an array" in capsys.readouterr().err
+
+
+def test_windows_that_are_none(capsys):
+    for text in ("auto", "1", "1,2,3"):
+        with pytest.raises(SystemExit):
+            main(["categorize", "x", "-k", "2", "-o", "y", "--window", text])
+        assert "is none of series, image" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -109,8 +110,8 @@ def load_archive(
         times. Images of which nothing tells that they are times are all kept.
 
     window : {"series", "image"}, (low, high) or None, default="series"
-        What becomes black and white in 8 bits: percentiles 0.5 and 99.5 of the values
-        of a series (of 512 of its images, where there are more), or of each image, or
+        What becomes black and white in 8 bits: percentiles 0.5 and 99.5 of the scaled
+        images of a series (of 512 of them, where there are more), or of each image, or
         two values in the units of the modality (Hounsfield units, say). With "series",
         what was made for display keeps its 0 to 255: colour, and pictures of 8 bits;
         pictures of more bits share a window with those in the same folder.
@@ -208,7 +209,13 @@ def load_archive(
 
 
 def check_options(image_size: Any, channels: Any, frames: Any, window: Any) -> None:
-    """Raise ValueError, or TypeError, unless they are what `load_archive` takes."""
+    """Raise ValueError unless they are what `load_archive` takes.
+
+    Parameters
+    ----------
+    image_size, channels, frames, window : Any
+        As of `load_archive`.
+    """
     whole = isinstance(image_size, int | np.integer)
     if not whole or not 8 <= image_size <= 4096:
         raise ValueError(
@@ -252,6 +259,11 @@ class _Got(NamedTuple):
     headers: list[Header]
     images: list[tuple[Address, Any]]
     problem: Unreadable | None
+
+
+_CRASHED = _Got(
+    [], [], Unreadable("damaged", "Decoding it crashed, or took all memory.")
+)
 
 
 def _read(options: _Options, wanted: list[_Wanted]) -> list[_Got]:
@@ -346,19 +358,17 @@ class _Run:
         chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
         function = functools.partial(_read, self.options)
         done = 0
-        for chunk, results in in_parallel(function, chunks, self.n_jobs):
-            crashed = Unreadable("damaged", "Decoding it crashed, or took all memory.")
-            for item, got in zip(
-                chunk, results or [_Got([], [], crashed)] * len(chunk), strict=True
-            ):
-                if got.problem is not None:
-                    self._note(item.number, got.problem)
-                if item.headers:
-                    self.headers[item.number] = got.headers
-                self.disk.add(self.fingerprints[item.number], got.images)
-            self.disk.flush()
-            done += len(chunk)
-            self.progress(stage, done, len(wanted))
+        with contextlib.closing(in_parallel(function, chunks, self.n_jobs)) as runs:
+            for chunk, results in runs:
+                for item, got in zip(chunk, results or [_CRASHED], strict=True):
+                    if got.problem is not None:
+                        self._note(item.number, got.problem)
+                    if item.headers:
+                        self.headers[item.number] = got.headers
+                    self.disk.add(self.fingerprints[item.number], got.images)
+                self.disk.flush()
+                done += len(chunk)
+                self.progress(stage, done, len(wanted))
 
     def _note(self, number: int, problem: Unreadable) -> None:
         if self.on_error == "raise" and problem.kind not in _NO_ERROR:

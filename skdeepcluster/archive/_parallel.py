@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ def in_parallel(
     function: Callable[[list[Item]], Result],
     chunks: Iterable[list[Item]],
     n_jobs: int,
-) -> Iterator[tuple[list[Item], Result | None]]:
+) -> Generator[tuple[list[Item], Result | None]]:
     """Results as they come, each with the chunk that gave it.
 
     Parameters
@@ -44,8 +46,9 @@ def in_parallel(
 
     while True:
         try:
-            for number, result in _run(tasks(), n_jobs):
-                yield started.pop(number), result
+            with contextlib.closing(_run(tasks(), n_jobs)) as results:
+                for number, result in results:
+                    yield started.pop(number), result
         except BrokenProcessPool:
             suspects = [item for chunk in started.values() for item in chunk]
             started.clear()
@@ -54,16 +57,23 @@ def in_parallel(
                 # would run it here.
                 try:
                     task = delayed(_numbered)(function, 0, [item])
-                    for _, result in _run([task], max(2, n_jobs)):
-                        yield [item], result
+                    ((_, result),) = list(_run([task], max(2, n_jobs)))
+                    yield [item], result
                 except BrokenProcessPool:
                     yield [item], None
         else:
             return
 
 
-def _run(tasks: Iterable[object], n_jobs: int) -> Iterator[Any]:
-    return iter(Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks))
+def _run(tasks: Iterable[object], n_jobs: int) -> Generator[Any]:
+    results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
+    try:
+        for result in results:  # yield from would close it before the warning is off
+            yield result
+    finally:
+        with warnings.catch_warnings():  # of tasks that are not wanted any more
+            warnings.simplefilter("ignore")
+            results.close()
 
 
 def _numbered(

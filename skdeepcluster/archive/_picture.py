@@ -63,7 +63,7 @@ class PictureFile:
         if self._picture.format == "PNG":
             return 1
         found = self._picture.getexif().get(_ORIENTATION)
-        return found if found in range(1, 9) else 1
+        return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
     def pixels(self, address: Address) -> NDArray[Any]:
         """One page, upright."""

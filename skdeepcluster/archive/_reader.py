@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from collections.abc import Sequence
@@ -138,17 +139,16 @@ class ImageReader(TransformerMixin, BaseEstimator):
         rows = list(enumerate(paths))
         chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
         failed = []
-        for chunk, results in in_parallel(self._read, chunks, self.n_jobs):
-            crashed = Unreadable("damaged", "Decoding it crashed, or took all memory.")
-            for (row, path), got in zip(
-                chunk, results or [crashed] * len(chunk), strict=True
-            ):
-                if not isinstance(got, Unreadable):
-                    images[row] = got
-                elif self.on_error == "raise":
-                    raise UnreadableFileError(path, got.kind, got.reason, "blank")
-                else:
-                    failed.append(row)
+        crashed = Unreadable("damaged", "Decoding it crashed, or took all memory.")
+        with contextlib.closing(in_parallel(self._read, chunks, self.n_jobs)) as runs:
+            for chunk, results in runs:
+                for (row, path), got in zip(chunk, results or [crashed], strict=True):
+                    if not isinstance(got, Unreadable):
+                        images[row] = got
+                    elif self.on_error == "raise":
+                        raise UnreadableFileError(path, got.kind, got.reason, "blank")
+                    else:
+                        failed.append(row)
         if failed:
             some = ", ".join(map(str, sorted(failed)[:10]))
             warnings.warn(

@@ -270,6 +270,9 @@ def _address(frame: Any, slice_: Any) -> Address:
     return Address(*parts)
 
 
+_TEXT = ("path", "burned_in", "note", "black", "white", "fingerprint")
+
+
 def read_index(path: Path) -> pd.DataFrame:
     """The table of a store, as `load_archive` gives it.
 
@@ -284,14 +287,13 @@ def read_index(path: Path) -> pd.DataFrame:
     """
     table = pd.read_csv(
         path,
-        dtype={"path": str, "note": str, "burned_in": str, "fingerprint": str},
+        dtype=dict.fromkeys(_TEXT, str),
         na_values={name: [""] for name in ("series", "frame", "slice")},
         keep_default_na=False,
-        float_precision="round_trip",
         encoding_errors="surrogateescape",
     )
     for name in ("black", "white"):
-        table[name] = pd.to_numeric(table[name].replace("", "nan"))
+        table[name] = [float(text or "nan") for text in table[name]]
     return table.astype(dict.fromkeys(("series", "frame", "slice"), "Int64"))
 
 

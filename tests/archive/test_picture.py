@@ -15,14 +15,18 @@ def read(path):
         return header, file.pixels(header.address)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+MODES = {
+    "png": ["1", "L", "P", "RGB", "RGBA", "LA"],
+    "jpg": ["1", "L", "RGB", "CMYK"],
+    "tif": ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"],
+}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [(name, mode) for name in MODES for mode in MODES[name]]
+)
 def test_pictures_of_8_bits_are_made_for_display(mode, suffix, tmp_path, picture):
-    file = Image.fromarray(picture).convert(mode)
-    try:
-        file.save(tmp_path / f"a.{suffix}")
-    except OSError:
-        pytest.skip(f"there is no {suffix} of mode {mode}")
+    Image.fromarray(picture).convert(mode).save(tmp_path / f"a.{suffix}")
     header, pixels = read(tmp_path / f"a.{suffix}")
     assert header.shown
     assert header.bits == 8

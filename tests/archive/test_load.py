@@ -1,0 +1,427 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+import traceback
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skdeepcluster.archive import UnreadableFileError, _load, load_archive
+from skdeepcluster.archive._file import Unreadable
+
+
+def load(folder, store=None, **options):
+    return load_archive(folder, store, **{"image_size": 16, "n_jobs": 1} | options)
+
+
+@pytest.fixture
+def cine(tmp_path, write_dicom):
+    """Three slices at four times, in no order; the image of slice z at time t is
+    10 z + t."""
+    shuffled = np.random.default_rng(0).permutation(12)
+    for number, place in enumerate(shuffled):
+        z, t = divmod(int(place), 4)
+        write_dicom(
+            f"archive/{number:02}",
+            np.full((20, 30), 10 * z + t, np.uint16),
+            ImagePositionPatient=[0, 0, 8 * z],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            TriggerTime=31 * t,
+            InstanceNumber=place,
+        )
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def messy(cine, picture):
+    """The same among others, and among what is no image."""
+    Image.fromarray(picture).save(cine / "picture.png")
+    Image.fromarray(picture.astype(np.uint16) * 4).save(cine / "deep.png")
+    volume = np.arange(6 * 5 * 4 * 2, dtype=np.int16).reshape(6, 5, 4, 2)
+    (cine / "sub dir").mkdir()
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), cine / "sub dir" / "volume.nii.gz")
+    (cine / "notes.txt").write_text("no image")
+    (cine / "empty").write_bytes(b"")
+    (cine / ".hidden").write_bytes(b"")
+    return cine
+
+
+def centres(archive):
+    """Of the images of the cine: what each was made of."""
+    return sorted(int(value) for value in archive.images[:, 8, 8])
+
+
+def test_first_middle_and_all_times(cine):
+    assert centres(load(cine, window=None)) == [0, 10, 20]
+    assert centres(load(cine, window=None, frames="middle")) == [2, 12, 22]
+    assert len(load(cine, frames="all").images) == 12
+
+
+def test_what_is_returned(messy):
+    archive = load(messy)
+    assert archive.images.shape == (9, 16, 16)
+    assert archive.images.dtype == np.uint8
+    assert not isinstance(archive.images, np.memmap)
+    assert archive.n_files == 18
+    index = archive.index
+    assert index["path"].tolist() == sorted(index["path"])
+    volume = index[index["path"] == "sub dir/volume.nii.gz"]
+    assert volume["slice"].tolist() == [0, 1, 2, 3]
+    assert volume["frame"].tolist() == [0] * 4
+    series = index.groupby("series")["path"].nunique()
+    assert series.tolist() == [3, 1]
+    assert index[index["path"] == "picture.png"]["series"].isna().all()
+    assert archive.skipped.to_dict("list") == {
+        "path": [".hidden", "empty", "notes.txt"],
+        "kind": ["hidden", "damaged", "not an image"],
+        "reason": ["A hidden file.", "The file is empty.", "A text."],
+    }
+
+
+def test_windows(messy):
+    index = load(messy).index.set_index("path")
+    cine = index[index["series"] == 0]
+    assert (cine["black"] == 0).all()  # of the three images that are read
+    assert (cine["white"] == 20).all()
+    assert index.loc["picture.png", "white"] == 255
+    assert 600 < index.loc["deep.png", "white"] < 1020
+    of_image = load(messy, window="image").index.set_index("path")
+    assert of_image.loc["picture.png", "white"] < 255
+    fixed = load(messy, window=(5, 15))
+    assert (
+        fixed.images[(fixed.index["series"] == 0).fillna(False).to_numpy(bool)].max()
+        == 255
+    )
+    assert (fixed.index["black"] == 5).all()
+    values = load(messy, window=None)
+    assert values.images.dtype == np.float32
+    assert values.index["black"].isna().all()
+
+
+def test_padding_is_black(cine):
+    image = load(cine).images[-1]
+    assert (image[:2] == 0).all()
+    assert (image[-2:] == 0).all()
+
+
+def test_three_channels(messy):
+    assert load(messy, channels=3).images.shape == (9, 16, 16, 3)
+
+
+def test_a_store_is_mapped_and_gives_the_same(messy, tmp_path):
+    stored, loose = load(messy, tmp_path / "store"), load(messy)
+    assert isinstance(stored.images, np.memmap)
+    np.testing.assert_array_equal(stored.images, loose.images)
+    found = {path.name for path in (tmp_path / "store").iterdir()}
+    assert found - {".lock"} == {"images.npy", "index.csv", "skipped.csv"}
+    again = pd.read_csv(tmp_path / "store" / "index.csv")
+    assert again["path"].tolist() == loose.index["path"].tolist()
+    assert list(again) == list(loose.index)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The names of files whose pixels are decoded."""
+    names = []
+    open_image = _load.open_image
+
+    class Spy:
+        def __init__(self, path):
+            self.path, self.opened = path, open_image(path)
+
+        def __enter__(self):
+            self.file = self.opened.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self.opened.__exit__(*error)
+
+        @property
+        def headers(self):
+            return self.file.headers
+
+        def pixels(self, address):
+            names.append(os.path.basename(self.path))
+            return self.file.pixels(address)
+
+    monkeypatch.setattr(_load, "open_image", Spy)
+    return names
+
+
+@pytest.mark.parametrize("frames", ["first", "all"])
+@pytest.mark.parametrize("window", ["series", None])
+def test_a_rerun_decodes_nothing(frames, window, messy, tmp_path, decoded):
+    options = {"frames": frames, "window": window}
+    first = load(messy, tmp_path / "store", **options)
+    assert decoded
+    decoded.clear()
+    again = load(messy, tmp_path / "store", **options)
+    assert decoded == []
+    np.testing.assert_array_equal(first.images, again.images)
+    pd.testing.assert_frame_equal(first.index, again.index)
+
+
+def same_as_a_fresh_store(messy, tmp_path, **options):
+    kept = load(messy, tmp_path / "store", **options)
+    fresh = load(messy, tmp_path / "fresh", **options)
+    np.testing.assert_array_equal(kept.images, fresh.images)
+    pd.testing.assert_frame_equal(kept.index, fresh.index)
+
+
+@pytest.mark.parametrize("frames", ["first", "all"])
+def test_only_what_changed_is_decoded(
+    frames, messy, tmp_path, decoded, picture, write_dicom
+):
+    load(messy, tmp_path / "store", frames=frames)
+    decoded.clear()
+    Image.fromarray(picture.T).save(messy / "new.png")
+    load(messy, tmp_path / "store", frames=frames)
+    assert decoded == ["new.png"]
+
+    decoded.clear()  # an earlier phase of the first slice
+    write_dicom(
+        "archive/00new",
+        np.full((20, 30), 99, np.uint16),
+        ImagePositionPatient=[0, 0, 0],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        TriggerTime=-1,
+    )
+    load(messy, tmp_path / "store", frames=frames)
+    assert len(set(decoded)) == len(decoded) == (3 if frames == "first" else 13)
+    assert "00new" in decoded
+    same_as_a_fresh_store(messy, tmp_path, frames=frames)
+
+
+def test_files_that_vanish(messy, tmp_path):
+    first = load(messy, tmp_path / "store")
+    os.remove(messy / first.index["path"][0])
+    os.remove(messy / "picture.png")
+    same_as_a_fresh_store(messy, tmp_path)
+
+
+def test_other_settings_on_the_same_store(messy, tmp_path):
+    load(messy, tmp_path / "store")
+    for options in ({"image_size": 24}, {"window": None}, {"channels": 3}):
+        images = load(messy, tmp_path / "store", **options).images
+        np.testing.assert_array_equal(images, load(messy, **options).images)
+
+
+def test_when_a_phase_is_damaged_the_next_one_is_read(cine):
+    first = load(cine, window=None)
+    path = cine / first.index["path"][0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    archive = load(cine, window=None)
+    assert archive.skipped["kind"].tolist() == ["damaged"]
+    assert len(archive.images) == 3
+    assert sum(centres(archive)) == 31  # one of 0, 10 and 20 is the next
+
+
+def test_a_phase_whose_pixels_cannot_be_decoded(cine, monkeypatch):
+    first = load(cine, window=None).index["path"][0]
+    read = _load.open_image
+
+    def failing(path):
+        if path.endswith(first):
+
+            class File:
+                def __enter__(self):
+                    self.inner = read(path)
+                    self.headers = self.inner.__enter__().headers
+                    return self
+
+                def __exit__(self, *error):
+                    return self.inner.__exit__(None, None, None)
+
+                def pixels(self, address):
+                    raise Unreadable("damaged", "So it is.")
+
+            return File()
+        return read(path)
+
+    monkeypatch.setattr(_load, "open_image", failing)
+    for frames in ("first", "all"):
+        archive = load(cine, window=None, frames=frames)
+        assert archive.skipped["reason"].tolist() == ["So it is."]
+        assert len(archive.images) == (3 if frames == "first" else 11)
+
+
+KILLED = """
+import os, sys
+from skdeepcluster.archive import _load, load_archive
+count = 0
+def progress(stage, done, total):
+    global count
+    count += stage == sys.argv[3]
+    if count == 4:
+        os._exit(9)
+load_archive(sys.argv[1], sys.argv[2], image_size=16, n_jobs=1, frames=sys.argv[4],
+             progress=progress)
+"""
+
+
+@pytest.mark.parametrize(("stage", "frames"), [("headers", "all"), ("pixels", "first")])
+def test_an_interrupted_run_goes_on(stage, frames, messy, tmp_path, decoded):
+    arguments = [str(messy), str(tmp_path / "store"), stage, frames]
+    run = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    assert run.returncode == 9
+    load(messy, tmp_path / "store", frames=frames)
+    n_images = len(load(messy, frames=frames).images)
+    n_before = len(decoded) - n_images
+    assert 0 < n_before < n_images
+    same_as_a_fresh_store(messy, tmp_path, frames=frames)
+
+
+def test_a_store_in_use_is_refused(messy, tmp_path):
+    def progress(stage, done, total):
+        with pytest.raises(ValueError, match="Another run is writing"):
+            load(messy, tmp_path / "store")
+
+    load(messy, tmp_path / "store", progress=progress)
+
+
+@pytest.mark.parametrize("name", ["index.csv", "images.npy"])
+@pytest.mark.parametrize("content", [b"", b"path,series\na,0\n", b"\x93NUMPY\x01\x00"])
+def test_a_spoilt_store_is_made_anew(name, content, messy, tmp_path):
+    load(messy, tmp_path / "store")
+    (tmp_path / "store" / name).write_bytes(content)
+    same_as_a_fresh_store(messy, tmp_path)
+
+
+def test_processes_give_the_same(messy, tmp_path):
+    alone, together = load(messy), load(messy, n_jobs=2)
+    np.testing.assert_array_equal(alone.images, together.images)
+    pd.testing.assert_frame_equal(alone.index, together.index)
+    pd.testing.assert_frame_equal(alone.skipped, together.skipped)
+
+
+def test_a_store_within_the_folder_is_not_read(messy):
+    first = load(messy, messy / "store")
+    again = load(messy, messy / "store")
+    assert len(first.images) == len(again.images)
+
+
+def test_strict(messy):
+    with pytest.raises(UnreadableFileError, match="The file is empty") as error:
+        load(messy, on_error="raise")
+    assert error.value.path == "empty"
+    assert "'skip'" in str(error.value)
+    (messy / "empty").unlink()
+    assert len(load(messy, on_error="raise").images) == 9
+
+
+def test_numbers_for_paths(messy, tmp_path):
+    key, store = tmp_path / "key.csv", tmp_path / "store"
+    archive = load(messy, store, path_key=key)
+    paths = pd.read_csv(key, dtype=str).set_index("number")["path"]
+    plain = load(messy)
+    assert [paths[name] for name in archive.index["path"]] == plain.index[
+        "path"
+    ].tolist()
+    assert [paths[name] for name in archive.skipped["path"]] == plain.skipped[
+        "path"
+    ].tolist()
+    for file in ("index.csv", "skipped.csv"):
+        assert "volume" not in (store / file).read_text()
+    (messy / "0000 comes first.txt").write_text("x")
+    again = load(messy, store, path_key=key)
+    assert again.index["path"].tolist() == archive.index["path"].tolist()
+    assert "0000019" in again.skipped["path"].tolist()
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="is there already"):
+        load(messy, path_key=tmp_path / "other.csv")
+
+
+def test_awkward_names(tmp_path, picture):
+    names = ['<b>"quoted"\nand, broken', "=cmd()", "ünïcödé", os.fsdecode(b"\xff\xfe")]
+    (tmp_path / "archive").mkdir()
+    for name in names:
+        Image.fromarray(picture).save(tmp_path / "archive" / name, "PNG")
+    first = load(tmp_path / "archive", tmp_path / "store")
+    assert sorted(first.index["path"]) == sorted(names)
+    again = load(tmp_path / "archive", tmp_path / "store")
+    pd.testing.assert_frame_equal(first.index, again.index)
+
+
+def test_progress(messy):
+    told = []
+    load(messy, progress=lambda *what: told.append(what))
+    assert {stage for stage, _, _ in told} == {"headers", "pixels"}
+    assert told[-1][1] == told[-1][2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": 0}, "image_size=0"),
+        ({"image_size": "64"}, "image_size='64'"),
+        ({"image_size": True}, "image_size=True"),
+        ({"channels": 2}, "channels=2"),
+        ({"frames": "last"}, "frames='last'"),
+        ({"frames": ["first"]}, "frames="),
+        ({"window": "auto"}, "window='auto'"),
+        ({"window": (5, 5)}, "window="),
+        ({"window": (1, 2, 3)}, "window="),
+        ({"window": (0, np.nan)}, "window="),
+        ({"on_error": "ignore"}, "on_error='ignore'"),
+        ({"n_jobs": 0}, "n_jobs"),
+    ],
+)
+def test_parameters(options, message, messy):
+    with pytest.raises(ValueError, match=message):
+        load(messy, **options)
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(NotADirectoryError):
+        load(tmp_path / "gone")
+    (tmp_path / "archive").mkdir()
+    with pytest.raises(ValueError, match=r"holds no image .* \(it is empty\)"):
+        load(tmp_path / "archive")
+    (tmp_path / "archive" / "a.txt").write_text("x")
+    with pytest.raises(ValueError, match="1 not an image"):
+        load(tmp_path / "archive", tmp_path / "store")
+    skipped = pd.read_csv(tmp_path / "store" / "skipped.csv")
+    assert skipped["path"].tolist() == ["a.txt"]
+
+
+SECRETS = [b"Doe", b"Jane", b"SECRET", b"20010203"]
+
+
+def test_nothing_of_a_header_is_kept_or_said(
+    messy, tmp_path, write_dicom, caplog, capfd
+):
+    caplog.set_level(logging.DEBUG)
+    image = np.ones((20, 30), np.uint16)
+    tags = {"PatientID": "SECRET1", "SeriesDescription": "<b>SECRET2"}
+    write_dicom("archive/good", image, ImageType=["SECRET3", "X"], **tags)
+    write_dicom("archive/bad", image, Rows=500, **tags)
+    for frames in ("all", "first"):
+        archive = load(messy, tmp_path / "store", frames=frames, n_jobs=2)
+    with pytest.raises(UnreadableFileError) as error:
+        load(messy, on_error="raise")
+    said = "".join(traceback.format_exception(error.value))
+    said += json.dumps([archive.index.to_csv(), archive.skipped.to_csv()])
+    out, err = capfd.readouterr()
+    said += out + err + caplog.text
+    uid = archive_uid(messy)
+    for secret in [*SECRETS, uid]:
+        assert secret.decode() not in said
+        for path in (tmp_path / "store").iterdir():
+            assert secret not in path.read_bytes()
+
+
+def archive_uid(folder):
+    import pydicom
+
+    return pydicom.dcmread(folder / "00").SeriesInstanceUID.encode()
+
+
+def test_archive_imports_no_torch():
+    code = "import sys, skdeepcluster.archive; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
