@@ -68,7 +68,8 @@ def in_parallel(
 def _run(tasks: Iterable[object], n_jobs: int) -> Generator[Any]:
     results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
     try:
-        for result in results:  # yield from would close it before the warning is off
+        # With `yield from` it would be closed before the warning is off.
+        for result in results:  # noqa: UP028
             yield result
     finally:
         with warnings.catch_warnings():  # of tasks that are not wanted any more
