@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -403,7 +404,13 @@ def _write_clusters(
 ) -> None:
     table = names.assign(cluster=labels, distance=distances)
     # A file's name may be no valid text; its bytes are kept.
-    table.to_csv(path, index=False, float_format="%.5f", errors="surrogateescape")
+    table.to_csv(
+        path,
+        index=False,
+        float_format="%.5f",
+        quoting=csv.QUOTE_NONNUMERIC,
+        errors="surrogateescape",
+    )
 
 
 def _draw(

@@ -41,6 +41,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     JPEGLSLossless,
     JPEGLSNearLossless,
+    RLELossless,
 )
 
 from skdeepcluster.archive._file import (
@@ -48,6 +49,7 @@ from skdeepcluster.archive._file import (
     Header,
     Unreadable,
     When,
+    check_images,
     check_size,
 )
 
@@ -68,15 +70,16 @@ _PLACES = (
     "RotationVector",
     "SliceVector",
 )
-# Of the decoders that agree; pydicom tries GDCM first.
-_FASTEST = {
-    JPEGBaseline8Bit: "pillow",
-    JPEGLSLossless: "pyjpegls",
-    JPEGLSNearLossless: "pyjpegls",
-    JPEG2000Lossless: "pylibjpeg",
-    JPEG2000: "pylibjpeg",
+# pydicom tries GDCM first, which is slower, and aborts on some damaged pictures.
+_DECODERS = {
+    JPEGBaseline8Bit: ("pillow",),
+    JPEGLSLossless: ("pyjpegls", "gdcm"),
+    JPEGLSNearLossless: ("pyjpegls", "gdcm"),
+    JPEG2000Lossless: ("pylibjpeg", "pillow"),
+    JPEG2000: ("pylibjpeg", "pillow"),
+    RLELossless: ("pydicom",),
 }
-_MAX_FRAMES = 1_000_000
+_MAX_TEXT = 1024
 _DELIMITER = b"\xfe\xff\xdd\xe0"  # after the last compressed frame (PS3.5, A.4)
 _TAIL = 2**16
 _IN_MEMORY = 2**26
@@ -150,22 +153,15 @@ _WANTED: list[BaseTag | int] = list(_TAGS.values())
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No warning and no log of pydicom: they quote headers."""
-    # A logger below "pydicom" would reach its handlers past the parent's level.
-    loggers = [
-        logging.getLogger(name)
-        for name in ("pydicom", "pylibjpeg", "openjpeg", "nibabel", "nibabel.global")
-    ]
-    before = [logger.disabled for logger in loggers]
+    """No warning and no log of any library: they quote headers."""
+    before = logging.root.manager.disable
     with warnings.catch_warnings(), pydicom.config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
-            for logger in loggers:
-                logger.disabled = True
+            logging.disable(logging.CRITICAL)
             yield
         finally:
-            for logger, disabled in zip(loggers, before, strict=True):
-                logger.disabled = disabled
+            logging.disable(before)
 
 
 class DicomFile:
@@ -196,7 +192,9 @@ class DicomFile:
         syntax, self._note = meta.get("TransferSyntaxUID"), ""
         if not syntax:
             file.seek(0)
-            data: Dataset = pydicom.dcmread(file, force=True, stop_before_pixels=True)
+            data: Dataset = pydicom.dcmread(
+                file, force=True, stop_before_pixels=True, specific_tags=_WANTED
+            )
             implicit, little = data.original_encoding
             syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
             if not little:
@@ -214,7 +212,7 @@ class DicomFile:
                 syntax.is_implicit_VR,
                 syntax.is_little_endian,
                 stop_when=_at_pixel_data,
-                defer_size=2**20,
+                defer_size=_IN_MEMORY,
                 specific_tags=_WANTED,
             )
         self._data, self._meta, self._syntax = data, meta, syntax
@@ -241,8 +239,9 @@ class DicomFile:
         height, width = options["rows"], options["columns"]
         check_size(height, width)
         self._n_frames = n_frames = int(options["number_of_frames"])
-        if not 1 <= n_frames <= _MAX_FRAMES:
+        if n_frames < 1:
             raise Unreadable("damaged", "Its header gives an absurd number of frames.")
+        check_images(n_frames)
         size = self._file.seek(0, io.SEEK_END)
         if self._syntax.is_encapsulated:
             if n_frames > size:
@@ -270,9 +269,11 @@ class DicomFile:
         burned_in = {"YES": "yes", "NO": "no"}.get(said, "not said")
         vectors: list[tuple[float, ...]] = []
         if n_frames > 1:
-            vectors = [_numbers(data, name) for name in _PLACES]
+            vectors = [_vector(data, name) for name in _PLACES]
             vectors = [values for values in vectors if len(values) == n_frames]
         headers = []
+        kind, series = _text(data, "ImageType"), _text(data, "SeriesInstanceUID")
+        kind = _frame_type(shared) or kind
         for frame in range(n_frames):
             own = self._each[frame] if frame < len(self._each) else None
             place = _place(data, shared, own)
@@ -284,8 +285,8 @@ class DicomFile:
                     options["rows"],
                     options["columns"],
                     bits,
-                    series=_text(data, "SeriesInstanceUID"),
-                    kind=_kind(data, shared, own),
+                    series=series,
+                    kind=_frame_type(own) or kind,
                     place=place,
                     when=_when(data, own, frame),
                     shown=colour,
@@ -320,12 +321,13 @@ class DicomFile:
 
     def _decode(self, decoder: Decoder, frame: int) -> tuple[NDArray[Any], Any]:
         options = dict(self._options, index=frame, validate=True)
-        if fastest := _FASTEST.get(self._syntax):
+        *others, last = _DECODERS.get(self._syntax, ("",))
+        for plugin in others:
             with contextlib.suppress(Exception):
                 self._file.seek(self._start)
-                return decoder.as_array(self._file, decoding_plugin=fastest, **options)
+                return decoder.as_array(self._file, decoding_plugin=plugin, **options)
         self._file.seek(self._start)
-        return decoder.as_array(self._file, **options)
+        return decoder.as_array(self._file, decoding_plugin=last, **options)
 
     def _grey(
         self, stored: NDArray[Any], found: dict[str, Any], frame: int
@@ -372,9 +374,9 @@ class DicomFile:
             number_of_frames=options["number_of_frames"],
             extended_offsets=options.get("extended_offsets"),
         )
-        height, width = coded_size(coded)
-        if height and width:
-            check_size(height, width)
+        size = coded_size(coded)
+        if self._syntax != RLELossless:  # which has no size of its own
+            check_size(*size)
 
 
 def coded_size(coded: bytes) -> tuple[int, int]:
@@ -390,8 +392,9 @@ def coded_size(coded: bytes) -> tuple[int, int]:
     int, int
         In pixels.
     """
-    if coded[:4] == b"\xff\x4f\xff\x51" and len(coded) >= 24:  # JPEG 2000, Annex A.5.1
-        right, bottom, left, top = unpack(">4L", coded[8:24])
+    start = coded.find(b"\xff\x4f\xff\x51", 0, 4096)  # some writers put boxes before
+    if start >= 0 and len(coded) >= start + 24:  # JPEG 2000, Annex A.5.1
+        right, bottom, left, top = unpack(">4L", coded[start + 8 : start + 24])
         return max(0, bottom - top), max(0, right - left)
     place = 2
     while coded[:2] == b"\xff\xd8" and place + 9 <= len(coded):  # ITU-T T.81, Annex B
@@ -409,8 +412,8 @@ def coded_size(coded: bytes) -> tuple[int, int]:
 def _inflate(file: BinaryIO) -> BinaryIO:
     """What follows, which may be a bomb."""
     inflater, parts, total = zlib.decompressobj(-zlib.MAX_WBITS), [], 0
-    while part := file.read(2**16):
-        while part:
+    while not inflater.eof and (part := file.read(2**16)):
+        while part and not inflater.eof:
             parts.append(inflater.decompress(part, 2**20))
             part = inflater.unconsumed_tail
             total += len(parts[-1])
@@ -468,13 +471,11 @@ def _place(
     return (*(orientation or (0.0,) * 6), *position) if position else None
 
 
-def _kind(data: Dataset, shared: Dataset | None, own: Dataset | None) -> str:
-    for group in (own, shared):
-        if group is not None:
-            for name in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence"):
-                if found := _text(_first(group, name), "FrameType"):
-                    return found
-    return _text(data, "ImageType")
+def _frame_type(group: Dataset | None) -> str:
+    for name in ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence"):
+        if found := _text(_first(group, name), "FrameType"):
+            return found
+    return ""
 
 
 def _when(data: Dataset, own: Dataset | None, frame: int) -> When:
@@ -522,7 +523,7 @@ def _text(data: Dataset | None, keyword: str) -> str:
     element = None if data is None else data.get_item(_TAGS[keyword])
     value = None if element is None else element.value
     if isinstance(value, bytes):
-        return value.decode("latin-1").strip("\0 ")
+        return value[:_MAX_TEXT].decode("latin-1").strip("\0 ")
     if isinstance(value, MultiValue):
         return "\\".join(map(str, value))
     return "" if value is None else str(value)
@@ -544,6 +545,15 @@ def _numbers(
 def _number(data: Dataset | None, keyword: str) -> float | None:
     values = _numbers(data, keyword)
     return values[0] if values else None
+
+
+def _vector(data: Dataset, keyword: str) -> tuple[float, ...]:
+    """Of numbers, binary or not."""
+    tag = _TAGS[keyword]
+    try:
+        return tuple(map(float, data[tag].value)) if tag in data else ()
+    except Exception:
+        return ()
 
 
 def _value(data: Dataset | None, keyword: str) -> float | None:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 MAX_PIXELS = 8192 * 8192
 """Of one image; no scanner makes larger ones, and bombs are larger."""
 
+MAX_IMAGES = 2**18
+"""Of one file."""
+
 Kind = Literal[
     "hidden",  # by name
     "not an image",  # a text, a report, a structure set
@@ -83,6 +86,14 @@ class ImageFile(Protocol):
 
     def close(self) -> None:
         """No more is read."""
+
+
+def check_images(number: float) -> None:
+    """Raise Unreadable if no file has so many images."""
+    if number > MAX_IMAGES:
+        raise Unreadable(
+            "too large", f"More than {MAX_IMAGES:,} images, by its own header."
+        )
 
 
 def check_size(height: int, width: int) -> None:

@@ -30,7 +30,8 @@ log = logging.getLogger("skdeepcluster.archive")
 
 Progress = Callable[[str, int, int], object]
 
-_CHUNK = 32
+_CHUNK = 32  # files
+_IMAGES = 512  # decoded at once
 _NO_ERROR = ("hidden", "not an image")
 
 
@@ -185,11 +186,13 @@ def load_archive(
     ['0.png', '1.png', '2.png']
     """
     root = Path(folder)
-    check_options(image_size, channels, frames, window)
+    image_size, window = check_options(image_size, channels, frames, window)
     if on_error not in ("skip", "raise"):
         raise ValueError(f"on_error={on_error!r} is neither 'skip' nor 'raise'.")
     if not root.is_dir():
         raise NotADirectoryError(f"{folder} is no folder.")
+    if store is not None and Path(store).resolve() == root.resolve():
+        raise ValueError("store and folder are the same: give another folder.")
     options = _Options(image_size, channels, frames, window)
     with tempfile.TemporaryDirectory(prefix="skdeepcluster-") as temporary:
         place = Path(temporary if store is None else store)
@@ -208,34 +211,44 @@ def load_archive(
     return Bunch(images=images, index=index, skipped=skipped, n_files=n_files)
 
 
-def check_options(image_size: Any, channels: Any, frames: Any, window: Any) -> None:
+def check_options(
+    image_size: Any, channels: Any, frames: Any, window: Any
+) -> tuple[int, Window]:
     """Raise ValueError unless they are what `load_archive` takes.
 
     Parameters
     ----------
     image_size, channels, frames, window : Any
         As of `load_archive`.
+
+    Returns
+    -------
+    image_size, window
+        As Python's own types.
     """
     whole = isinstance(image_size, int | np.integer)
     if not whole or not 8 <= image_size <= 4096:
         raise ValueError(
             f"image_size={image_size!r} is no whole number of pixels from 8 to 4096."
         )
-    if channels not in (1, 3):
+    if not isinstance(channels, int) or channels not in (1, 3):
         raise ValueError(f"channels={channels!r} is neither 1 nor 3.")
-    if frames not in ("first", "all", "middle"):
+    if not isinstance(frames, str) or frames not in ("first", "all", "middle"):
         raise ValueError(f"frames={frames!r} is none of 'first', 'all', 'middle'.")
-    if window is None or window in ("series", "image"):
-        return
-    try:
-        low, high = map(float, window)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if isinstance(window, str) or not low < high:
+    if window is None:
+        return int(image_size), None
+    if isinstance(window, str) and window in ("series", "image"):
+        return int(image_size), "series" if window == "series" else "image"
+    low, high = np.nan, np.nan
+    if isinstance(window, tuple | list | np.ndarray):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            low, high = (float(value) for value in window)
+    if not -np.inf < low < high < np.inf:
         raise ValueError(
             f"window={window!r} is none of 'series', 'image', None and (low, high) "
             "with low < high."
         )
+    return int(image_size), (low, high)
 
 
 class _Options(NamedTuple):
@@ -268,7 +281,7 @@ _CRASHED = _Got(
 
 def _read(options: _Options, wanted: list[_Wanted]) -> list[_Got]:
     """Runs in another process."""
-    got = []
+    got, n_images = [], 0
     for item in wanted:
         headers: list[Header] = []
         images: list[tuple[Address, Any]] = []
@@ -278,6 +291,9 @@ def _read(options: _Options, wanted: list[_Wanted]) -> list[_Got]:
                 addresses = item.addresses
                 if addresses is None:
                     addresses = [header.address for header in file.headers]
+                    if n_images + len(addresses) > _IMAGES:
+                        addresses = []  # later, in parts
+                    n_images += len(addresses)
                 for address in addresses:
                     values = file.pixels(address)
                     square = to_square(values, options.image_size, options.channels)
@@ -288,6 +304,20 @@ def _read(options: _Options, wanted: list[_Wanted]) -> list[_Got]:
             images, problem = [], error
         got.append(_Got(headers, images, problem))
     return got
+
+
+def _chunks(wanted: list[_Wanted], size: int) -> Iterator[list[_Wanted]]:
+    """Of so many files, and of not many more than _IMAGES images."""
+    chunk: list[_Wanted] = []
+    n_images = 0
+    for item in wanted:
+        if chunk and (len(chunk) == size or n_images >= _IMAGES):
+            yield chunk
+            chunk, n_images = [], 0
+        chunk.append(item)
+        n_images += len(item.addresses or ())
+    if chunk:
+        yield chunk
 
 
 class _Run:
@@ -347,15 +377,17 @@ class _Run:
                 "pixels",
                 [
                     _Wanted(
-                        number, str(self.root / self.files[number].path), parts, False
+                        number, str(self.root / path), parts[n : n + _IMAGES], False
                     )
                     for number, parts in missing.items()
+                    for path in [self.files[number].path]
+                    for n in range(0, len(parts), _IMAGES)
                 ],
             )
 
     def _read(self, stage: str, wanted: list[_Wanted]) -> None:
         size = max(1, min(_CHUNK, len(wanted) // (4 * self.n_jobs)))
-        chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        chunks = _chunks(wanted, size)
         function = functools.partial(_read, self.options)
         done = 0
         with contextlib.closing(in_parallel(function, chunks, self.n_jobs)) as runs:
@@ -387,9 +419,8 @@ class _Run:
             if options.window == "image":
                 key = image
             elif options.window == "series" and not image.header.shown:
-                key = self._series(image) or os.path.dirname(
-                    self.files[image.file].path
-                )
+                folder = os.path.dirname(self.files[image.file].path)
+                key = self._series(image) or ("folder", folder)
             keys.append(key)
             address = image.header.address
             member = f"{self.fingerprints[image.file]} {address.frame} {address.slice}"
@@ -401,8 +432,8 @@ class _Run:
             text = "\n".join([settings, *sorted(names)])
             digests[key] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         fixed = (0.0, 255.0)
-        if isinstance(options.window, tuple | list):
-            fixed = (float(options.window[0]), float(options.window[1]))
+        if isinstance(options.window, tuple):
+            fixed = options.window
         return [
             Row(
                 self.fingerprints[image.file],
@@ -489,6 +520,8 @@ def _numbers_for(paths: list[str], key: Path) -> dict[str, str]:
                 "give another name."
             )
         known = dict(zip(table["path"], table["number"], strict=True))
+        if not all(number.isdecimal() for number in known.values()):
+            raise ValueError(f"path_key={os.fspath(key)} is spoilt: give another name.")
     start = 1 + max((int(number) for number in known.values()), default=0)
     new = [path for path in paths if path not in known]
     known |= {path: f"{start + place:07d}" for place, path in enumerate(new)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from skdeepcluster.archive._file import Address, Header, Unreadable, When, check_size
 
 _ORIENTATION = 0x0112  # of Exif
+_MAX_PAGES = 10_000
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _GREY_OF_MORE_BITS = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _GREY = ("1", "L", "LA", "La", *_GREY_OF_MORE_BITS)
@@ -29,15 +30,17 @@ class PictureFile:
             check_size(*[2**16] * 2)
             raise
         try:
-            self.headers = list(self._headers(os.path.getsize(path)))
+            self.headers = list(self._headers())
         except BaseException:
             self.close()
             raise
 
-    def _headers(self, size: int) -> Any:
-        n_pages = getattr(self._picture, "n_frames", 1)
-        if n_pages > size:
-            raise Unreadable("damaged", "It is too short for the pages it promises.")
+    def _headers(self) -> Iterator[Header]:
+        n_pages = 1
+        if self._picture.format == "TIFF":
+            n_pages = getattr(self._picture, "n_frames", 1)
+        if n_pages > _MAX_PAGES:
+            raise Unreadable("too large", f"A TIFF of more than {_MAX_PAGES:,} pages.")
         for page in range(n_pages):
             self._picture.seek(page)
             width, height = self._picture.size

@@ -172,14 +172,18 @@ class ImageReader(TransformerMixin, BaseEstimator):
             header = self._one_of(file.headers)
             values = file.pixels(header.address)
         square = to_square(values, self.image_size, self.channels)
-        if self.window is None:
+        _, window = check_options(
+            self.image_size, self.channels, self.frames, self.window
+        )
+        if window is None:
             return square
         place = place_of(header.height, header.width, self.image_size)
         top, left, height, width = place
         inside = np.s_[top : top + height, left : left + width]
-        low, high = limits(square[inside]) if self.window == "image" else self.window
+        if isinstance(window, str):
+            window = limits(square[inside])
         image = np.zeros(square.shape, np.uint8)
-        image[inside] = to_eight_bits(square[inside], low, high)
+        image[inside] = to_eight_bits(square[inside], *window)
         return image
 
     def _one_of(self, headers: list[Header]) -> Header:

@@ -16,13 +16,12 @@ class File(NamedTuple):
 
     path: str
     """Relative to the root, with slashes."""
-    size: int
-    changed: int
-    """In nanoseconds of the system's clock."""
+    state: str
+    """Size, times and number of the file, and of the one with its pixels."""
 
     def fingerprint(self, name: str) -> str:
         """Another one if the file changes; `name` is what it is called in tables."""
-        parts = f"{self.size} {self.changed} ".encode() + os.fsencode(name)
+        parts = f"{self.state} ".encode() + os.fsencode(name)
         return hashlib.blake2b(parts, digest_size=8).hexdigest()
 
 
@@ -86,5 +85,36 @@ def scan(
                 reason = Unreadable("inaccessible", "Not a regular file.")
                 skipped.append((relative(path), reason))
                 continue
-            files.append(File(relative(path), status.st_size, status.st_mtime_ns))
+            state = _state(status)
+            if (pixels := pixels_of(path)) is not None:
+                state += " " + _state(os.stat(pixels))
+            files.append(File(relative(path), state))
     return sorted(files), skipped
+
+
+def pixels_of(path: str) -> str | None:
+    """The .img file beside a .hdr file.
+
+    Parameters
+    ----------
+    path : str
+        Of a file.
+
+    Returns
+    -------
+    str or None
+    """
+    stem, suffix = os.path.splitext(path)
+    if suffix.lower() == ".hdr":
+        for end in (".img", ".IMG"):
+            if os.path.isfile(stem + end):
+                return stem + end
+    return None
+
+
+def _state(status: os.stat_result) -> str:
+    # A file that replaces another may keep its size and the time of its content.
+    return (
+        f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} "
+        f"{status.st_dev} {status.st_ino}"
+    )

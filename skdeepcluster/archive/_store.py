@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -76,6 +77,13 @@ class Store:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / ".lock").exists():
+            for name in ("images.npy", "index.csv"):
+                if (self.folder / name).exists():
+                    raise ValueError(
+                        f"{self.folder} has a file {name} that is not of a store: give "
+                        "another folder."
+                    )
         try:
             self._lock.acquire()
         except Timeout:
@@ -116,8 +124,8 @@ class Store:
                 for row, (fingerprint, frame, slice_) in enumerate(rows)
             }
             black_and_white = list(zip(index["black"], index["white"], strict=True))
-        except (OSError, ValueError, KeyError, EOFError):
-            return  # none yet, or not ours
+        except Exception:
+            return  # none yet, or spoilt
         expected = (len(index), *self._shape)
         if images.shape == expected and images.dtype == self._dtype:
             self._finished, self._images = found, images
@@ -127,15 +135,20 @@ class Store:
         """What an interrupted run had decoded."""
         self._n_bytes = 4 * int(np.prod(self._shape))
         self._values = open(self._values_path, "a+b")  # noqa: SIM115
-        self._rows = open(self._rows_path, "a+", encoding="ascii")  # noqa: SIM115
+        self._rows = open(  # noqa: SIM115
+            self._rows_path, "a+", encoding="ascii", errors="replace"
+        )
         self._rows.seek(0)
         lines = self._rows.read().split("\n")[:-1]
         whole = self._values.seek(0, os.SEEK_END) // self._n_bytes
         lines = lines[:whole]
         self._decoded: dict[tuple[str, Address], int] = {}
-        for row, line in enumerate(lines):
-            file, frame, slice_ = line.split(" ")
-            self._decoded[file, _address(frame, slice_)] = row
+        try:
+            for row, line in enumerate(lines):
+                file, frame, slice_ = line.split(" ")
+                self._decoded[file, _address(frame, slice_)] = row
+        except ValueError:  # spoilt
+            self._decoded, lines = {}, []
         self._n_rows = len(lines)
         self._values.truncate(self._n_rows * self._n_bytes)
         self._rows.truncate(sum(len(line) + 1 for line in lines))
@@ -237,8 +250,9 @@ class Store:
         write_table(self.folder / "index.csv", index)
         self._values.truncate(0)
         self._rows.truncate(0)
-        for path in self.folder.glob("unfinished-*"):
-            path.unlink()
+        for kind in ("values", "rows"):
+            for path in self.folder.glob(f"unfinished-[0-9]*-[13].{kind}"):
+                path.unlink()
         return index
 
     def _limits_of_groups(
@@ -308,5 +322,10 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         Without its index. A file's name may be no valid text; its bytes are kept.
     """
     unfinished = path.with_name(path.name + ".unfinished")
-    table.to_csv(unfinished, index=False, errors="surrogateescape")
+    table.to_csv(
+        unfinished,
+        index=False,
+        quoting=csv.QUOTE_NONNUMERIC,  # names of files may hold any character
+        errors="surrogateescape",
+    )
     os.replace(unfinished, path)

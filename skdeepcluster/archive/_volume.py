@@ -18,11 +18,13 @@ from skdeepcluster.archive._file import (
     Header,
     Unreadable,
     When,
+    check_images,
     check_size,
 )
+from skdeepcluster.archive._scan import pixels_of
 
-MAX_VOXELS = 2**28
-"""Of one compressed volume, which has to be read whole."""
+MAX_BYTES = 2**31
+"""Of one volume that has to be read whole, and of a MINC file, which always is."""
 
 _DEFLATE_RATIO = 1032
 """What zlib compresses to at best (zlib's technical notes)."""
@@ -69,6 +71,12 @@ class VolumeFile:
     def __init__(self, path: str, kind: type[FileBasedImage], compressed: bool) -> None:
         self._files: list[Any] = []
         self._compressed = compressed
+        if kind is nib.Minc1Image and (
+            compressed or os.path.getsize(path) > MAX_BYTES // 8
+        ):
+            raise Unreadable(
+                "too large", "A compressed MINC file, or a very large one."
+            )
         try:
             self._image = self._open(path, kind)
             self._shape = self._check_shape(path)
@@ -82,17 +90,20 @@ class VolumeFile:
     def _open(self, path: str, kind: type[FileBasedImage]) -> Any:
         names = {"image": path}
         if kind in _PAIRS:
-            stem = os.path.splitext(path)[0]
-            found = [stem + end for end in (".img", ".IMG")]
-            found = [name for name in found if os.path.isfile(name)]
-            if not found:
+            pixels = pixels_of(path)
+            if pixels is None:
                 raise Unreadable("damaged", "The .img file with its pixels is missing.")
-            names = {"header": path, "image": found[0]}
+            names = {"header": path, "image": pixels}
         holders = {}
         for role, name in names.items():
             opener = gzip.open if self._compressed else open
             self._files.append(opener(name, "rb"))
             holders[role] = FileHolder(fileobj=self._files[-1])
+        # What lies between header and voxels is read whole.
+        file: Any = holders["header" if "header" in holders else "image"].fileobj
+        if _offset_of_voxels(file.read(352), kind) > _MAX_OFFSET:
+            raise Unreadable("damaged", "Its header gives an absurd place of voxels.")
+        file.seek(0)
         return kind.from_file_map(holders)
 
     def _check_shape(self, path: str) -> tuple[int, ...]:
@@ -105,23 +116,17 @@ class VolumeFile:
             size = max(size, os.path.getsize(name))
         if self._compressed:
             size *= _DEFLATE_RATIO
-            if np.prod(shape[:3], dtype=float) > MAX_VOXELS:
-                raise Unreadable(
-                    "too large",
-                    f"More than {MAX_VOXELS:,} voxels in one compressed volume.",
-                )
         n_bytes = np.prod(shape, dtype=float) * self._image.get_data_dtype().itemsize
         if n_bytes > size:
             raise Unreadable("damaged", "It is too short for the shape in its header.")
-        if getattr(self._image.dataobj, "offset", 0) > _MAX_OFFSET:
-            raise Unreadable("damaged", "Its header gives an absurd place of pixels.")
         return shape
 
     def _headers(self) -> list[Header]:
         height, width = (self._shape[axis] for axis in reversed(self._in_plane))
         check_size(height, width)
         dtype = self._image.get_data_dtype()
-        times = int(np.prod(self._shape[3:]))
+        times = int(np.prod(self._shape[3:], dtype=float))
+        check_images(times * self._shape[self._axis])
         return [
             Header(
                 Address(time if times > 1 else None, number),
@@ -149,9 +154,11 @@ class VolumeFile:
         stored = self._image.dataobj
         if len(self._image.shape) == 2:
             values = np.asanyarray(stored)[..., None][tuple(place)]
-        elif self._compressed:
-            # Every slice would inflate the file from its start.
+        elif self._compressed or self._axis != 2:
+            # Else every slice would inflate the file from its start, or be read voxel
+            # by voxel.
             if self._whole is None or self._whole[0] != time:
+                self._check_bytes()
                 self._whole = None
                 self._whole = time, np.asanyarray(stored[(..., *rest)])
             values = self._whole[1][tuple(place)]
@@ -171,10 +178,27 @@ class VolumeFile:
         # From (left to right, back to front) to rows from the top.
         return np.swapaxes(values, 0, 1)[::-1, ::-1]
 
+    def _check_bytes(self) -> None:
+        scaled = max(8, self._image.get_data_dtype().itemsize)
+        if np.prod(self._shape[:3], dtype=float) * scaled > MAX_BYTES:
+            raise Unreadable(
+                "too large", f"One volume has more than {MAX_BYTES:,} bytes."
+            )
+
     def close(self) -> None:
         """No more is read."""
         for file in self._files:
             file.close()
+
+
+def _offset_of_voxels(head: bytes, kind: type[FileBasedImage]) -> float:
+    """As a NIfTI header says; 0 of other formats."""
+    order = "<" if head[:1] in (b"\x5c", b"\x1c") else ">"
+    if kind is nib.Nifti1Image:
+        return abs(float(np.frombuffer(head[108:112], order + "f4")[0]))
+    if kind is nib.Nifti2Image:
+        return abs(float(np.frombuffer(head[168:176], order + "i8")[0]))
+    return 0
 
 
 def _orient(

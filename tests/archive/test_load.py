@@ -293,6 +293,48 @@ def test_a_spoilt_store_is_made_anew(name, content, messy, tmp_path):
     same_as_a_fresh_store(messy, tmp_path)
 
 
+@pytest.mark.parametrize("text", ["JOHN DOE spoilt\n", "a b\n", "\0\n", "é x 1.5\n"])
+def test_a_spoilt_journal_is_left_aside(text, messy, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "unfinished-16-1.rows").write_text(text)
+    (tmp_path / "store" / "unfinished-16-1.values").write_bytes(b"\0" * 4096)
+    same_as_a_fresh_store(messy, tmp_path)
+
+
+def test_files_of_others_are_not_overwritten(messy, tmp_path):
+    (tmp_path / "index.csv").write_text("mine")
+    with pytest.raises(ValueError, match="not of a store"):
+        load(messy, tmp_path)
+    with pytest.raises(ValueError, match="are the same"):
+        load(messy, messy)
+
+
+def test_a_file_that_is_replaced_by_one_as_large_and_as_old(tmp_path, picture):
+    (tmp_path / "archive").mkdir()
+    for value in (10, 200):
+        Image.new("L", (8, 8), value).save(tmp_path / "archive" / "a.tif")
+        os.utime(tmp_path / "archive" / "a.tif", (1, 1))
+        images = load(tmp_path / "archive", tmp_path / "store").images
+        assert (images == value).all()
+
+
+def test_a_pair_whose_pixels_change(tmp_path):
+    (tmp_path / "archive").mkdir()
+    for value in (1, 2):
+        volume = np.full((8, 8, 2), value, np.int16)
+        nib.Nifti1Pair(volume, None).to_filename(tmp_path / "archive" / "a.img")
+        os.utime(tmp_path / "archive" / "a.hdr", (1, 1))
+        images = load(tmp_path / "archive", tmp_path / "store", window=None).images
+        assert (images == value).all()
+
+
+def test_more_images_than_are_decoded_at_once(messy, monkeypatch):
+    expected = load(messy, frames="all")
+    monkeypatch.setattr(_load, "_IMAGES", 3)
+    found = load(messy, frames="all")
+    np.testing.assert_array_equal(found.images, expected.images)
+
+
 def test_processes_give_the_same(messy, tmp_path):
     alone, together = load(messy), load(messy, n_jobs=2)
     np.testing.assert_array_equal(alone.images, together.images)
@@ -338,7 +380,8 @@ def test_numbers_for_paths(messy, tmp_path):
 
 
 def test_awkward_names(tmp_path, picture):
-    names = ['<b>"quoted"\nand, broken', "=cmd()", "ünïcödé", os.fsdecode(b"\xff\xfe")]
+    names = ['<b>"quoted"\nand, broken', "=cmd()", "ünïcödé", "a\rb", "NA", "01"]
+    names.append(os.fsdecode(b"\xff\xfe"))
     (tmp_path / "archive").mkdir()
     for name in names:
         Image.fromarray(picture).save(tmp_path / "archive" / name, "PNG")
@@ -346,6 +389,10 @@ def test_awkward_names(tmp_path, picture):
     assert sorted(first.index["path"]) == sorted(names)
     again = load(tmp_path / "archive", tmp_path / "store")
     pd.testing.assert_frame_equal(first.index, again.index)
+    key = tmp_path / "key.csv"
+    for _ in range(2):
+        numbered = load(tmp_path / "archive", path_key=key)
+        assert numbered.index["path"].is_unique
 
 
 def test_progress(messy):
@@ -368,6 +415,10 @@ def test_progress(messy):
         ({"window": (5, 5)}, "window="),
         ({"window": (1, 2, 3)}, "window="),
         ({"window": (0, np.nan)}, "window="),
+        ({"window": (0, np.inf)}, "window="),
+        ({"window": {0: 1, 1: 2}}, "window="),
+        ({"frames": np.array(["first"])}, "frames="),
+        ({"channels": 1.0}, "channels="),
         ({"on_error": "ignore"}, "on_error='ignore'"),
         ({"n_jobs": 0}, "n_jobs"),
     ],
@@ -375,6 +426,11 @@ def test_progress(messy):
 def test_parameters(options, message, messy):
     with pytest.raises(ValueError, match=message):
         load(messy, **options)
+
+
+def test_parameters_of_numpy(messy):
+    options = {"image_size": np.int64(16), "window": np.array([0, 20])}
+    assert load(messy, **options).index["white"].eq(20).all()
 
 
 def test_nothing_to_read(tmp_path):

@@ -98,6 +98,13 @@ def test_bombs(tmp_path, picture, reason):
         assert reason(tmp_path / "bomb.png")[0] == "too large"
 
 
+def test_no_library_logs_what_a_picture_says(tmp_path, picture, caplog):
+    Image.fromarray(picture).save(tmp_path / "a.tif", tiffinfo={270: "SECRET"})
+    caplog.set_level("DEBUG")
+    read(tmp_path / "a.tif")
+    assert caplog.text == ""
+
+
 def test_damage(tmp_path, picture, reason):
     Image.fromarray(picture).save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()

@@ -121,6 +121,24 @@ def test_by_content_and_not_by_name(tmp_path, brick):
         )
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_volume_that_has_to_be_read_whole_and_is_too_large(
+    compressed, tmp_path, brick, reason, monkeypatch
+):
+    path = tmp_path / ("a.nii.gz" if compressed else "a.nii")
+    nib.save(nib.Nifti1Image(brick, np.diag([3, 1, 1, 1])), path)
+    assert len(slices(path)) == 6
+    monkeypatch.setattr("skdeepcluster.archive._volume.MAX_BYTES", 900)
+    assert reason(path)[0] == "too large"
+
+
+def test_more_images_than_any_file_has(tmp_path, reason):
+    nib.save(
+        nib.Nifti1Image(np.zeros((4, 4, 600, 600), np.uint8), None), tmp_path / "a.nii"
+    )
+    assert reason(tmp_path / "a.nii")[0] == "too large"
+
+
 @pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair, nib.AnalyzeImage])
 def test_pairs(kind, tmp_path, brick, reason):
     kind(brick, None).to_filename(tmp_path / "a.hdr")
