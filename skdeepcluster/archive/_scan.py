@@ -48,8 +48,10 @@ def scan(
     skipped: list[tuple[str, Unreadable]] = []
     left_out = leave_out.resolve() if leave_out is not None else None
 
+    start = len(os.path.join(root, ""))
+
     def relative(path: str) -> str:
-        return Path(os.path.relpath(path, root)).as_posix()
+        return path[start:].replace(os.sep, "/")
 
     def closed(error: OSError) -> None:
         reason = Unreadable("inaccessible", "The folder cannot be opened.")

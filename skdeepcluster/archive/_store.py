@@ -218,16 +218,17 @@ class Store:
         values = np.zeros((0, *self._shape), np.float32)
         if self._n_rows:
             shape = (self._n_rows, *self._shape)
-            values = np.memmap(self._values_path, np.float32, "r", shape=shape)
+            # As plain arrays: each row taken of a memmap is dear.
+            values = np.asarray(np.memmap(self._values_path, np.float32, "r", 0, shape))
         of_groups = dict(self._limits_of_groups(rows, values))
         unfinished = self.folder / "images.npy.unfinished"
         shape = (len(rows), *self._shape)
         images = np.lib.format.open_memmap(unfinished, "w+", self._dtype, shape)
-        ends = []
+        ends, target = [], np.asarray(images)
         for number, row in enumerate(rows):
             old = self._finished.get((row.fingerprint, row.address))
             if old is not None:
-                images[number] = self._images[old]
+                target[number] = self._images[old]
                 ends.append(self._limits[old])
                 continue
             square = values[self._decoded[row.file, row.address]]
@@ -235,12 +236,12 @@ class Store:
             if self._dtype == np.uint8:
                 low, high = row.window or of_groups[row.group]
                 inside = self._inside(row)
-                images[number][inside] = to_eight_bits(square[inside], low, high)
+                target[number][inside] = to_eight_bits(square[inside], low, high)
             else:
-                images[number] = square
+                target[number] = square
             ends.append((low, high))
         images.flush()
-        del images, values
+        del images, target, values
         blacks, whites = zip(*ends, strict=True)
         fingerprints = [row.fingerprint for row in rows]
         index = index.assign(black=blacks, white=whites, fingerprint=fingerprints)
