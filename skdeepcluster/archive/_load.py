@@ -347,10 +347,13 @@ class _Run:
     def read_headers(self) -> None:
         """Also decode at once what will be wanted in any case."""
         wanted = [
-            _Wanted(number, str(self.root / file.path), self._at_once(number), True)
-            for number, file in enumerate(self.files)
+            _Wanted(number, self._path(number), self._at_once(number), True)
+            for number in range(len(self.files))
         ]
         self._read("headers", wanted)
+
+    def _path(self, number: int) -> str:
+        return os.path.join(self.root, self.files[number].path)
 
     def _at_once(self, number: int) -> list[Address] | None:
         new = not self.disk.knows(self.fingerprints[number])
@@ -376,11 +379,8 @@ class _Run:
             self._read(
                 "pixels",
                 [
-                    _Wanted(
-                        number, str(self.root / path), parts[n : n + _IMAGES], False
-                    )
+                    _Wanted(number, self._path(number), parts[n : n + _IMAGES], False)
                     for number, parts in missing.items()
-                    for path in [self.files[number].path]
                     for n in range(0, len(parts), _IMAGES)
                 ],
             )

@@ -80,12 +80,13 @@ class VolumeFile:
         try:
             self._image = self._open(path, kind)
             self._shape = self._check_shape(path)
+            found = _orient(self._image, self._shape)
+            self._axis, self._in_plane, self._flipped = found
+            self._whole: tuple[int, NDArray[Any]] | None = None
+            self.headers = self._headers()
         except BaseException:
             self.close()
             raise
-        self._axis, self._in_plane, self._flipped = _orient(self._image, self._shape)
-        self._whole: tuple[int, NDArray[Any]] | None = None
-        self.headers = self._headers()
 
     def _open(self, path: str, kind: type[FileBasedImage]) -> Any:
         names = {"image": path}
