@@ -173,7 +173,7 @@ class DicomFile:
         self._read_header(preamble)
         _check_that_it_is_an_image(self._data, self._meta)
         self._find_pixels()
-        self._check_length(size)
+        self._check_length()
         per_frame = self._data.get_item(_TAGS["PerFrameFunctionalGroupsSequence"])
         self._each = [] if per_frame is None else self._data[per_frame.tag].value
         self._shared = _first(self._data, "SharedFunctionalGroupsSequence")
@@ -234,7 +234,7 @@ class DicomFile:
         self._start = self._file.tell()
         self._options = as_pixel_options(self._data, **options)
 
-    def _check_length(self, size: int) -> None:
+    def _check_length(self) -> None:
         options = self._options
         height, width = options["rows"], options["columns"]
         check_size(height, width)
