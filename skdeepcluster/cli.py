@@ -265,8 +265,7 @@ def _read(options: argparse.Namespace, reader: dict[str, Any]) -> _Images:
 
     output = options.output.resolve()
     if not options.path.is_dir():
-        for name in ("images.npy", "index.csv", "skipped.csv"):
-            (output / name).unlink(missing_ok=True)  # of another run
+        (output / "skipped.csv").unlink(missing_ok=True)  # of another run
         return _of_array(read_images(options.path))
     if output.is_relative_to(options.path.resolve()):
         raise ValueError(

@@ -277,6 +277,22 @@ def test_assign_an_array(npz, tmp_path, capsys):
     assert "was fitted to an array" in capsys.readouterr().err
 
 
+def test_an_array_in_the_folder_of_results_is_not_removed(tmp_path, digits):
+    for name in ("categorize", "assign"):
+        out = tmp_path / name
+        out.mkdir()
+        np.save(out / "images.npy", digits[0])
+        (out / "index.csv").write_text("mine")
+    images = tmp_path / "categorize" / "images.npy"
+    out = str(tmp_path / "categorize")
+    assert main(["categorize", str(images), *QUICK, "-o", out]) == 0
+    images = tmp_path / "assign" / "images.npy"
+    assert main(["assign", out, str(images), "-o", str(tmp_path / "assign")]) == 0
+    for name in ("categorize", "assign"):
+        assert np.load(tmp_path / name / "images.npy").shape == digits[0].shape
+        assert (tmp_path / name / "index.csv").read_text() == "mine"
+
+
 def test_windows_that_are_none(capsys):
     for text in ("auto", "1", "1,2,3"):
         with pytest.raises(SystemExit):
