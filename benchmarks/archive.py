@@ -22,7 +22,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pydicom
-from _common import machine
+from _common import machine, table
 
 from skdeepcluster.archive import load_archive
 
@@ -39,15 +39,14 @@ def against_manifest(root, manifest):
     good = [path for path, decode in manifest.items() if decode == "ok"]
     bad = [path for path, decode in manifest.items() if decode != "ok"]
     print(f"{len(manifest)} files, {len(archive.images):,} images, {seconds:.1f} s\n")
-    print(
-        "| files of the manifest | number | read | skipped, with a reason | neither |"
-    )
-    print("| --- | --- | --- | --- | --- |")
+    rows = []
     for name, paths in (("readable", good), ("unreadable", bad)):
         n_read = len(read.intersection(paths))
         n_skipped = len(set(reasons).intersection(paths) - read)
         neither = len(paths) - n_read - n_skipped
-        print(f"| {name} | {len(paths)} | {n_read} | {n_skipped} | {neither} |")
+        rows.append([name, *map(str, (len(paths), n_read, n_skipped, neither))])
+    what = "files of the manifest"
+    print(table([what, "number", "read", "skipped, with a reason", "neither"], rows))
     print("\nUnreadable by the manifest, and read:\n")
     for path in sorted(read.intersection(bad)):
         print(f"- {path}: {notes[path] or 'no assumption'}")
@@ -65,13 +64,13 @@ def one_image(root):
         return
     archive = load_archive(folder, frames="all", window=None, image_size=384)
     reference = archive.images[0]
-    print("| the one image | transfer syntax | largest difference / range |")
-    print("| --- | --- | --- |")
+    rows = []
     for path, image in zip(archive.index["path"], archive.images, strict=True):
         syntax = pydicom.dcmread(folder / path).file_meta.TransferSyntaxUID.name
         difference = np.abs(image - reference).max() / np.ptp(reference)
-        print(f"| {path} | {syntax} | {difference:.5f} |")
-    print()
+        rows.append([path, syntax, f"{difference:.5f}"])
+    what = "largest difference / range"
+    print(table(["the one image", "transfer syntax", what], rows) + "\n")
 
 
 def repeat(root, paths, target, at_least):
@@ -103,8 +102,6 @@ def speed(root, manifest, at_least, repeats):
                 good.append(path)
         except Exception:  # the loop reads DICOM only
             continue
-    print("| what | files | images | seconds | images/s | files/s | × the loop |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:
         folder, store = Path(temporary, "archive"), Path(temporary, "store")
         n_files = repeat(root, good, folder, at_least)
@@ -130,16 +127,18 @@ def speed(root, manifest, at_least, repeats):
             measure('load_archive, frames="all"', lambda: load("all"))
             measure("the same again, nothing new", lambda: load("all", new=False))
             measure('load_archive, frames="first"', lambda: load("first"))
-        loop = seconds["plain loop of dcmread(f).pixel_array"]
-        for name, taken in seconds.items():
-            middle = float(np.median(taken))
-            ratios = [one / other for one, other in zip(loop, taken, strict=True)]
-            print(
-                f"| {name} | {n_files:,} | {images[name]:,} "
-                f"| {middle:.1f} ({min(taken):.1f}-{max(taken):.1f}) "
-                f"| {images[name] / middle:.0f} | {n_files / middle:.0f} "
-                f"| {np.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |"
-            )
+    loop = seconds["plain loop of dcmread(f).pixel_array"]
+    rows = []
+    for name, taken in seconds.items():
+        middle = float(np.median(taken))
+        ratios = [one / other for one, other in zip(loop, taken, strict=True)]
+        row = [name, f"{n_files:,}", f"{images[name]:,}"]
+        row.append(f"{middle:.1f} ({min(taken):.1f}-{max(taken):.1f})")
+        row += [f"{images[name] / middle:.0f}", f"{n_files / middle:.0f}"]
+        row.append(f"{np.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
+        rows.append(row)
+    header = ["what", "files", "images", "seconds", "images/s", "files/s", "× the loop"]
+    print(table(header, rows))
 
 
 def main():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -401,15 +400,10 @@ def _print_written(output: Path, written: dict[str, str]) -> None:
 def _write_clusters(
     path: Path, names: pd.DataFrame, labels: NDArray[Any], distances: NDArray[Any]
 ) -> None:
+    from skdeepcluster.archive._store import write_table
+
     table = names.assign(cluster=labels, distance=distances)
-    # A file's name may be no valid text; its bytes are kept.
-    table.to_csv(
-        path,
-        index=False,
-        float_format="%.5f",
-        quoting=csv.QUOTE_NONNUMERIC,
-        errors="surrogateescape",
-    )
+    write_table(path, table, float_format="%.5f")
 
 
 def _draw(

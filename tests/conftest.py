@@ -1,13 +1,17 @@
 """What several test modules share. No file outside this project is read."""
 
 import os
+from datetime import datetime
 
 # Two tests run side by side on two cores (pytest -n 2), each on its own.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # or scikit-learn skips a check
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from sklearn.datasets import load_digits
 
 from skdeepcluster import DeepClusterCategorizer
@@ -34,3 +38,53 @@ def fitted(digits):
     return DeepClusterCategorizer(
         10, backbone="small_cnn", n_epochs=2, batch_size=64, random_state=0
     ).fit(digits[0])
+
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+SERIES = generate_uid()
+
+
+def make_dicom(pixels, *, syntax=ExplicitVRLittleEndian, **tags):
+    """A data set of one grey or colour image, or of frames of grey."""
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = syntax
+    data.file_meta.MediaStorageSOPClassUID = MR
+    data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    data.SOPClassUID = MR
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID
+    data.SeriesInstanceUID = SERIES
+    data.PatientName = "Doe^Jane"
+    data.ContentDate = datetime(2001, 2, 3)
+    pixels = np.asarray(pixels)
+    colour = pixels.ndim == 3 and pixels.shape[-1] == 3
+    if pixels.ndim == 3 and not colour:
+        data.NumberOfFrames = len(pixels)
+    data.Rows, data.Columns = pixels.shape[:2] if colour else pixels.shape[-2:]
+    data.SamplesPerPixel = 3 if colour else 1
+    if colour:
+        data.PlanarConfiguration = 0
+    data.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 8 * pixels.dtype.itemsize
+    data.HighBit = data.BitsStored - 1
+    data.PixelRepresentation = int(pixels.dtype.kind == "i")
+    data.PixelData = pixels.tobytes()
+    for name, value in tags.items():
+        if value is None:
+            delattr(data, name)
+        else:
+            setattr(data, name, value)
+    return data
+
+
+@pytest.fixture
+def write_dicom(tmp_path):
+    """Write an image under a name, and give the path."""
+
+    def write(name, pixels, **tags):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pydicom.dcmwrite(path, make_dicom(pixels, **tags), enforce_file_format=True)
+        return path
+
+    return write

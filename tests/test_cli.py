@@ -184,32 +184,18 @@ HEADER = {"PatientID": "SECRET1", "SeriesDescription": "<script>SECRET2"}
 
 
 @pytest.fixture
-def cine_folder(tmp_path, digits):
+def cine_folder(tmp_path, digits, write_dicom):
     """Forty slices at two times as DICOM files, and one file without an image."""
-    import pydicom
-    from pydicom.dataset import Dataset, FileMetaDataset
-
-    folder = tmp_path / "DOE_JANE"
-    folder.mkdir()
     for number in range(80):
-        data = Dataset()
-        data.file_meta = FileMetaDataset()
-        data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-        data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-        data.SOPInstanceUID = f"1.2.3.{number}"
-        data.SeriesInstanceUID = "1.2.999888777"
-        data.PatientName = "Doe^Jane"
-        data.TriggerTime = number % 2
-        data.ImagePositionPatient = [0, 0, number // 2]
-        for name, value in HEADER.items():
-            setattr(data, name, value)
-        pixels = digits[0][number // 2].astype(np.uint16)
-        data.Rows, data.Columns = pixels.shape
-        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-        data.BitsAllocated = data.BitsStored = 16
-        data.HighBit, data.PixelRepresentation = 15, 0
-        data.PixelData = pixels.tobytes()
-        pydicom.dcmwrite(folder / f"IM{number:02}", data, enforce_file_format=True)
+        write_dicom(
+            f"DOE_JANE/IM{number:02}",
+            digits[0][number // 2].astype(np.uint16),
+            SeriesInstanceUID="1.2.999888777",
+            TriggerTime=number % 2,
+            ImagePositionPatient=[0, 0, number // 2],
+            **HEADER,
+        )
+    folder = tmp_path / "DOE_JANE"
     (folder / "SECRET3.txt").write_text("SECRET4")
     return folder
 

@@ -22,6 +22,16 @@ class Found(NamedTuple):
     file: int
     header: Header
 
+    @property
+    def series(self) -> Hashable:
+        """What tells its series from others; a file that names none is one."""
+        return self.header.series or ("file", self.file)
+
+    @property
+    def is_picture(self) -> bool:
+        """Pictures are in no series."""
+        return self.header.series is None
+
 
 def choose(found: Sequence[Found], frames: Frames) -> list[Found]:
     """The images that are wanted, in the order given.
@@ -43,9 +53,9 @@ def choose(found: Sequence[Found], frames: Frames) -> list[Found]:
     if frames == "all":
         return list(found)
     alike: dict[Hashable, list[int]] = defaultdict(list)
-    for number, (file, header) in enumerate(found):
-        series = header.series or ("file", file)
-        alike[series, header.kind, header.height, header.width].append(number)
+    for number, image in enumerate(found):
+        header = image.header
+        alike[image.series, header.kind, header.height, header.width].append(number)
     kept: list[int] = []
     for numbers in alike.values():
         placed = [n for n in numbers if found[n].header.place is not None]

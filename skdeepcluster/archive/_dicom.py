@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import logging
 import math
-import warnings
 import zlib
-from collections.abc import Iterator
 from struct import unpack
 from typing import Any, BinaryIO
 
@@ -149,19 +146,6 @@ _TAGS = {
     )
 }
 _WANTED: list[BaseTag | int] = list(_TAGS.values())
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No warning and no log of any library: they quote headers."""
-    before = logging.root.manager.disable
-    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        try:
-            logging.disable(logging.CRITICAL)
-            yield
-        finally:
-            logging.disable(before)
 
 
 class DicomFile:

@@ -32,6 +32,9 @@ class Unreadable(Exception):  # noqa: N818
         self.reason = reason
 
 
+CRASHED = Unreadable("damaged", "Decoding it crashed, or took all memory.")
+
+
 class Address(NamedTuple):
     """An image in its file; None where that does not apply."""
 
@@ -96,12 +99,16 @@ def check_images(number: float) -> None:
         )
 
 
+def too_many_pixels() -> Unreadable:
+    """Of an image that is larger than MAX_PIXELS."""
+    return Unreadable(
+        "too large", f"More than {MAX_PIXELS:,} pixels in one image, by its own header."
+    )
+
+
 def check_size(height: int, width: int) -> None:
     """Raise Unreadable unless an image of that size can be."""
     if height < 1 or width < 1:
         raise Unreadable("damaged", "Its header says that it has no pixels.")
     if height * width > MAX_PIXELS:
-        raise Unreadable(
-            "too large",
-            f"More than {MAX_PIXELS:,} pixels in one image, by its own header.",
-        )
+        raise too_many_pixels()

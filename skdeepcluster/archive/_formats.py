@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import logging
 import os
 import stat
+import warnings
 import zlib
 from collections.abc import Iterator
 
-from skdeepcluster.archive._dicom import DicomFile, quiet
+import pydicom
+
+from skdeepcluster.archive._dicom import DicomFile
 from skdeepcluster.archive._file import ImageFile, Unreadable
 from skdeepcluster.archive._picture import PictureFile
 from skdeepcluster.archive._volume import VolumeFile, recognise
@@ -47,7 +51,7 @@ def open_image(path: str) -> Iterator[ImageFile]:
         nothing that the file says is repeated.
     """
     try:
-        with quiet():
+        with _quiet():
             file = _open(path)
             try:
                 yield file
@@ -69,6 +73,19 @@ def open_image(path: str) -> Iterator[ImageFile]:
         # the file: only their kind is kept.
         reason = f"It cannot be decoded ({type(error).__name__})."
         raise Unreadable("damaged", reason) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warning and no log of any library: they quote headers."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            logging.disable(logging.CRITICAL)
+            yield
+        finally:
+            logging.disable(before)
 
 
 def _open(path: str) -> ImageFile:
@@ -119,10 +136,8 @@ def _begins_as_dicom(head: bytes) -> bool:
     for order in ("little", "big"):
         group = int.from_bytes(head[0:2], order)
         element = int.from_bytes(head[2:4], order)
-        if group in (2, 8) and element <= 0x0100:
-            length = int.from_bytes(head[4:8], order)
-            if head[4:6].isalpha() and head[4:6].isupper():
-                return True
-            if length <= 2**16:
-                return True
+        explicit = head[4:6].isalpha() and head[4:6].isupper()
+        implicit = int.from_bytes(head[4:8], order) <= 2**16  # a length
+        if group in (2, 8) and element <= 0x0100 and (explicit or implicit):
+            return True
     return False

@@ -19,7 +19,7 @@ from joblib import effective_n_jobs
 from sklearn.utils import Bunch
 
 from skdeepcluster.archive._choice import Found, Frames, choose
-from skdeepcluster.archive._file import Address, Header, Unreadable
+from skdeepcluster.archive._file import CRASHED, Address, Header, Unreadable
 from skdeepcluster.archive._formats import open_image
 from skdeepcluster.archive._parallel import in_parallel
 from skdeepcluster.archive._pixels import Window, to_square
@@ -173,7 +173,6 @@ def load_archive(
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
     >>> from PIL import Image
     >>> from skdeepcluster import load_archive
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -197,8 +196,8 @@ def load_archive(
     with tempfile.TemporaryDirectory(prefix="skdeepcluster-") as temporary:
         place = Path(temporary if store is None else store)
         with Store(place, image_size, channels, window is None) as disk:
-            run = _Run(root, disk, options, on_error, effective_n_jobs(n_jobs))
-            run.progress = progress or run.progress
+            n_jobs = effective_n_jobs(n_jobs)
+            run = _Run(root, disk, options, on_error, n_jobs, progress)
             run.name_files(path_key)
             run.read_headers()
             run.decode()
@@ -206,7 +205,8 @@ def load_archive(
             if store is not None:
                 write_table(place / "skipped.csv", skipped)
             index = run.finish()
-        images = np.load(place / "images.npy", mmap_mode="r" if store else None)
+        mode: Literal["r"] | None = None if store is None else "r"
+        images = np.load(place / "images.npy", mmap_mode=mode)
     n_files = len(run.files) + len(run.passed_over)
     return Bunch(images=images, index=index, skipped=skipped, n_files=n_files)
 
@@ -274,11 +274,6 @@ class _Got(NamedTuple):
     problem: Unreadable | None
 
 
-_CRASHED = _Got(
-    [], [], Unreadable("damaged", "Decoding it crashed, or took all memory.")
-)
-
-
 def _read(options: _Options, wanted: list[_Wanted]) -> list[_Got]:
     """Runs in another process."""
     got, n_images = [], 0
@@ -324,11 +319,16 @@ class _Run:
     """One reading of an archive."""
 
     def __init__(
-        self, root: Path, disk: Store, options: _Options, on_error: str, n_jobs: int
+        self,
+        root: Path,
+        disk: Store,
+        options: _Options,
+        on_error: str,
+        n_jobs: int,
+        progress: Progress | None,
     ) -> None:
         self.root, self.disk, self.options = root, disk, options
-        self.on_error, self.n_jobs = on_error, n_jobs
-        self.progress: Progress = lambda stage, done, total: None
+        self.on_error, self.n_jobs, self.progress = on_error, n_jobs, progress
         self.headers: dict[int, list[Header]] = {}
         self.problems: dict[int, Unreadable] = {}
 
@@ -362,13 +362,13 @@ class _Run:
     def decode(self) -> None:
         """The pixels of what is chosen; a damaged file changes what is."""
         while True:
-            self.found = [
+            found = [
                 Found(number, header)
                 for number, headers in sorted(self.headers.items())
                 for header in headers
                 if number not in self.problems
             ]
-            self.chosen = choose(self.found, self.options.frames)
+            self.chosen = choose(found, self.options.frames)
             self.rows = self._rows()
             missing: dict[int, list[Address]] = {}
             for image, row in zip(self.chosen, self.rows, strict=True):
@@ -389,10 +389,10 @@ class _Run:
         size = max(1, min(_CHUNK, len(wanted) // (4 * self.n_jobs)))
         chunks = _chunks(wanted, size)
         function = functools.partial(_read, self.options)
-        done = 0
+        done, crashed = 0, _Got([], [], CRASHED)
         with contextlib.closing(in_parallel(function, chunks, self.n_jobs)) as runs:
             for chunk, results in runs:
-                for item, got in zip(chunk, results or [_CRASHED], strict=True):
+                for item, got in zip(chunk, results or [crashed], strict=True):
                     if got.problem is not None:
                         self._note(item.number, got.problem)
                     if item.headers:
@@ -400,7 +400,8 @@ class _Run:
                     self.disk.add(self.fingerprints[item.number], got.images)
                 self.disk.flush()
                 done += len(chunk)
-                self.progress(stage, done, len(wanted))
+                if self.progress is not None:
+                    self.progress(stage, done, len(wanted))
 
     def _note(self, number: int, problem: Unreadable) -> None:
         if self.on_error == "raise" and problem.kind not in _NO_ERROR:
@@ -420,7 +421,7 @@ class _Run:
                 key = image
             elif options.window == "series" and not image.header.shown:
                 folder = os.path.dirname(self.files[image.file].path)
-                key = self._series(image) or ("folder", folder)
+                key = ("folder", folder) if image.is_picture else image.series
             keys.append(key)
             address = image.header.address
             member = f"{self.fingerprints[image.file]} {address.frame} {address.slice}"
@@ -437,7 +438,7 @@ class _Run:
         return [
             Row(
                 self.fingerprints[image.file],
-                digests[key] + ("s" if image.header.shown else ""),
+                digests[key],
                 image.header.address,
                 (image.header.height, image.header.width),
                 fixed if key is None else None,
@@ -445,26 +446,21 @@ class _Run:
             for image, key in zip(self.chosen, keys, strict=True)
         ]
 
-    def _series(self, image: Found) -> Any:
-        """Its key; None of pictures, which are in no series."""
-        if image.header.series is None:
-            return None
-        return image.header.series or ("file", image.file)
-
     def finish(self) -> pd.DataFrame:
         """Write the images; the table of them."""
         if not self.chosen:
             raise ValueError(self._nothing())
         numbers: dict[Any, int] = {}
         table = []
-        for file, header in self.chosen:
-            key = self._series(Found(file, header))
-            if key is not None:
-                numbers.setdefault(key, len(numbers))
+        for image in self.chosen:
+            file, header = image
+            series = None
+            if not image.is_picture:
+                series = numbers.setdefault(image.series, len(numbers))
             table.append(
                 {
                     "path": self.names[self.files[file].path],
-                    "series": None if key is None else numbers[key],
+                    "series": series,
                     "frame": header.address.frame,
                     "slice": header.address.slice,
                     "height": header.height,

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from skdeepcluster.archive._file import Address, Header, Unreadable, When, check_size
+from skdeepcluster.archive._file import (
+    Address,
+    Header,
+    Unreadable,
+    When,
+    check_size,
+    too_many_pixels,
+)
 
 _ORIENTATION = 0x0112  # of Exif
 _MAX_PAGES = 10_000
@@ -27,8 +34,7 @@ class PictureFile:
         except UnidentifiedImageError:
             raise Unreadable("damaged", "Begins as a picture, and is none.") from None
         except Image.DecompressionBombError:
-            check_size(*[2**16] * 2)
-            raise
+            raise too_many_pixels() from None
         try:
             self.headers = list(self._headers())
         except BaseException:

@@ -37,14 +37,15 @@ def to_square(values: NDArray[Any], size: int, channels: int) -> NDArray[np.floa
             image = np.where(finite, image, image[finite].min() if finite.any() else 0)
     if image.ndim == 3 and channels == 1:
         image = image @ _LUMA
-    top, left, height, width = place_of(image.shape[0], image.shape[1], size)
+    _, _, height, width = place_of(image.shape[0], image.shape[1], size)
+    inside = inner(image.shape[0], image.shape[1], size)
     planes = [image] if image.ndim == 2 else list(np.moveaxis(image, 2, 0))
     square = np.full((len(planes), size, size), image.min(), np.float32)
     for plane, target in zip(planes, square, strict=True):
         scaled = Image.fromarray(np.ascontiguousarray(plane)).resize(
             (width, height), Image.Resampling.BILINEAR, reducing_gap=3.0
         )
-        target[top : top + height, left : left + width] = np.asarray(scaled)
+        target[inside] = np.asarray(scaled)
     if channels == 1:
         return square[0]
     return np.stack([square[0]] * 3 if len(planes) == 1 else list(square), axis=-1)
@@ -65,6 +66,22 @@ def place_of(height: int, width: int, size: int) -> tuple[int, int, int, int]:
     scale = size / max(height, width)
     inner = max(1, round(height * scale)), max(1, round(width * scale))
     return (size - inner[0]) // 2, (size - inner[1]) // 2, *inner
+
+
+def inner(height: int, width: int, size: int) -> tuple[slice, slice]:
+    """The rows and columns of a square that are not padding.
+
+    Parameters
+    ----------
+    height, width, size : int
+        Of the image as it was, and of the square, in pixels.
+
+    Returns
+    -------
+    tuple of two slice
+    """
+    top, left, height, width = place_of(height, width, size)
+    return slice(top, top + height), slice(left, left + width)
 
 
 def limits(values: NDArray[np.float32]) -> tuple[float, float]:
@@ -106,3 +123,26 @@ def to_eight_bits(
         return np.zeros(square.shape, np.uint8)
     scaled = (square.astype(np.float64) - low) * (255 / (high - low))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def with_window(
+    square: NDArray[np.float32], inside: tuple[slice, slice], low: float, high: float
+) -> NDArray[np.uint8]:
+    """A square of 8 bits, its padding black.
+
+    Parameters
+    ----------
+    square : ndarray
+        As of `to_square`.
+    inside : tuple of two slice
+        As of `inner`.
+    low, high : float
+        As of `to_eight_bits`.
+
+    Returns
+    -------
+    ndarray of the same shape, uint8
+    """
+    image = np.zeros(square.shape, np.uint8)
+    image[inside] = to_eight_bits(square[inside], low, high)
+    return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Sequence
@@ -14,11 +15,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
 from skdeepcluster.archive._choice import Found, choose
-from skdeepcluster.archive._file import Header, Unreadable
+from skdeepcluster.archive._file import CRASHED, Header, Unreadable
 from skdeepcluster.archive._formats import open_image
 from skdeepcluster.archive._load import UnreadableFileError, check_options
 from skdeepcluster.archive._parallel import in_parallel
-from skdeepcluster.archive._pixels import limits, place_of, to_eight_bits, to_square
+from skdeepcluster.archive._pixels import Window, inner, limits, to_square, with_window
 
 _CHUNK = 16
 
@@ -131,18 +132,18 @@ class ImageReader(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter is not as documented.
         """
-        self._check()
+        window = self._check()
         paths = _paths(X)
         shape = (len(paths), self.image_size, self.image_size, 3)
-        dtype = np.float32 if self.window is None else np.uint8
+        dtype = np.float32 if window is None else np.uint8
         images = np.zeros(shape if self.channels == 3 else shape[:3], dtype)
         rows = list(enumerate(paths))
         chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
         failed = []
-        crashed = Unreadable("damaged", "Decoding it crashed, or took all memory.")
-        with contextlib.closing(in_parallel(self._read, chunks, self.n_jobs)) as runs:
+        read = functools.partial(self._read, window)
+        with contextlib.closing(in_parallel(read, chunks, self.n_jobs)) as runs:
             for chunk, results in runs:
-                for (row, path), got in zip(chunk, results or [crashed], strict=True):
+                for (row, path), got in zip(chunk, results or [CRASHED], strict=True):
                     if not isinstance(got, Unreadable):
                         images[row] = got
                     elif self.on_error == "raise":
@@ -158,40 +159,35 @@ class ImageReader(TransformerMixin, BaseEstimator):
             )
         return images
 
-    def _read(self, chunk: list[tuple[int, str]]) -> list[NDArray[Any] | Unreadable]:
+    def _read(
+        self, window: Window, chunk: list[tuple[int, str]]
+    ) -> list[NDArray[Any] | Unreadable]:
         got: list[NDArray[Any] | Unreadable] = []
         for _, path in chunk:
             try:
-                got.append(self._read_one(path))
+                got.append(self._read_one(path, window))
             except Unreadable as error:
                 got.append(error)
         return got
 
-    def _read_one(self, path: str) -> NDArray[Any]:
+    def _read_one(self, path: str, window: Window) -> NDArray[Any]:
         with open_image(path) as file:
             header = self._one_of(file.headers)
             values = file.pixels(header.address)
         square = to_square(values, self.image_size, self.channels)
-        _, window = check_options(
-            self.image_size, self.channels, self.frames, self.window
-        )
         if window is None:
             return square
-        place = place_of(header.height, header.width, self.image_size)
-        top, left, height, width = place
-        inside = np.s_[top : top + height, left : left + width]
+        inside = inner(header.height, header.width, self.image_size)
         if isinstance(window, str):
             window = limits(square[inside])
-        image = np.zeros(square.shape, np.uint8)
-        image[inside] = to_eight_bits(square[inside], *window)
-        return image
+        return with_window(square, inside, *window)
 
     def _one_of(self, headers: list[Header]) -> Header:
         found = choose([Found(0, header) for header in headers], self.frames)
         in_space = sorted(found, key=lambda image: image.header.place or ())
         return in_space[len(in_space) // 2].header
 
-    def _check(self) -> None:
+    def _check(self) -> Window:
         if self.frames not in ("first", "middle"):
             raise ValueError(
                 f"frames={self.frames!r} is neither 'first' nor 'middle': a file gives "
@@ -207,7 +203,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"on_error={self.on_error!r} is neither 'raise' nor 'blank'."
             )
-        check_options(self.image_size, self.channels, self.frames, self.window)
+        return check_options(self.image_size, self.channels, self.frames, window)[1]
 
     def __sklearn_tags__(self) -> Tags:
         """Of strings, one a row."""

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from skdeepcluster.archive._file import Address
-from skdeepcluster.archive._pixels import limits, place_of, to_eight_bits
+from skdeepcluster.archive._pixels import inner, limits, with_window
 
 _SAMPLE = 512
 """Images of a series that its percentiles are taken of."""
@@ -94,6 +94,8 @@ class Store:
         try:
             self._find_finished()
             self._find_unfinished()
+            self._files = {key.partition("-")[0] for key, _ in self._finished}
+            self._files |= {key for key, _ in self._decoded}
         except BaseException:
             self._lock.release()
             raise
@@ -172,9 +174,6 @@ class Store:
         -------
         bool
         """
-        if not hasattr(self, "_files"):
-            self._files = {key.partition("-")[0] for key, _ in self._finished}
-            self._files |= {key for key, _ in self._decoded}
         return file in self._files
 
     def add(self, file: str, images: Iterable[tuple[Address, NDArray[Any]]]) -> None:
@@ -235,10 +234,8 @@ class Store:
             low, high = np.nan, np.nan
             if self._dtype == np.uint8:
                 low, high = row.window or of_groups[row.group]
-                inside = self._inside(row)
-                target[number][inside] = to_eight_bits(square[inside], low, high)
-            else:
-                target[number] = square
+                square = with_window(square, inner(*row.size, self._size), low, high)
+            target[number] = square
             ends.append((low, high))
         images.flush()
         del images, target, values
@@ -249,8 +246,6 @@ class Store:
         (self.folder / "index.csv").unlink(missing_ok=True)
         os.replace(unfinished, self.folder / "images.npy")
         write_table(self.folder / "index.csv", index)
-        self._values.truncate(0)
-        self._rows.truncate(0)
         for kind in ("values", "rows"):
             for path in self.folder.glob(f"unfinished-[0-9]*-[13].{kind}"):
                 path.unlink()
@@ -261,23 +256,16 @@ class Store:
     ) -> Iterator[tuple[str, tuple[float, float]]]:
         groups: dict[str, list[Row]] = {}
         for row in rows:
-            if row.window is None and (row.fingerprint, row.address) not in (
-                self._finished
-            ):
+            finished = (row.fingerprint, row.address) in self._finished
+            if row.window is None and not finished:
                 groups.setdefault(row.group, []).append(row)
-        if self._dtype != np.uint8:
-            return
         for group, members in groups.items():
             step = -(-len(members) // _SAMPLE)
-            inside = [
-                values[self._decoded[row.file, row.address]][self._inside(row)].ravel()
-                for row in members[::step]
-            ]
-            yield group, limits(np.concatenate(inside))
-
-    def _inside(self, row: Row) -> tuple[slice, slice]:
-        top, left, height, width = place_of(*row.size, self._size)
-        return slice(top, top + height), slice(left, left + width)
+            sample = []
+            for row in members[::step]:
+                square = values[self._decoded[row.file, row.address]]
+                sample.append(square[inner(*row.size, self._size)].ravel())
+            yield group, limits(np.concatenate(sample))
 
 
 def _address(frame: Any, slice_: Any) -> Address:
@@ -312,7 +300,9 @@ def read_index(path: Path) -> pd.DataFrame:
     return table.astype(dict.fromkeys(("series", "frame", "slice"), "Int64"))
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(
+    path: Path, table: pd.DataFrame, *, float_format: str | None = None
+) -> None:
     """Replace a CSV file at once.
 
     Parameters
@@ -321,11 +311,14 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         The file.
     table : DataFrame
         Without its index. A file's name may be no valid text; its bytes are kept.
+    float_format : str or None
+        As of pandas.
     """
     unfinished = path.with_name(path.name + ".unfinished")
     table.to_csv(
         unfinished,
         index=False,
+        float_format=float_format,
         quoting=csv.QUOTE_NONNUMERIC,  # names of files may hold any character
         errors="surrogateescape",
     )

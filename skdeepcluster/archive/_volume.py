@@ -79,7 +79,7 @@ class VolumeFile:
             )
         try:
             self._image = self._open(path, kind)
-            self._shape = self._check_shape(path)
+            self._shape = self._check_shape()
             found = _orient(self._image, self._shape)
             self._axis, self._in_plane, self._flipped = found
             self._whole: tuple[int, NDArray[Any]] | None = None
@@ -107,14 +107,12 @@ class VolumeFile:
         file.seek(0)
         return kind.from_file_map(holders)
 
-    def _check_shape(self, path: str) -> tuple[int, ...]:
+    def _check_shape(self) -> tuple[int, ...]:
         shape = tuple(int(length) for length in self._image.shape)
         if not 2 <= len(shape) <= 7 or any(length < 1 for length in shape):
             raise Unreadable("damaged", "Its header gives no shape of an image.")
         shape = (*shape, 1)[: max(3, len(shape))]
-        size = os.path.getsize(path)
-        for name in (file.name for file in self._files):
-            size = max(size, os.path.getsize(name))
+        size = max(os.path.getsize(file.name) for file in self._files)
         if self._compressed:
             size *= _DEFLATE_RATIO
         n_bytes = np.prod(shape, dtype=float) * self._image.get_data_dtype().itemsize
@@ -214,11 +212,8 @@ def _orient(
     if affine is None or not np.isfinite(affine).all():
         affine = np.eye(4)
     found = io_orientation(affine)  # for each axis: right, front, up, and its sign
-    towards = (
-        {axis: int(found[axis, 0]) for axis in range(3)}
-        if np.isfinite(found).all()
-        else {0: 0, 1: 1, 2: 2}
-    )
+    known = np.isfinite(found).all()
+    towards = {axis: int(found[axis, 0]) if known else axis for axis in range(3)}
     flipped = frozenset(axis for axis in range(3) if found[axis, 1] < 0)
     zooms = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
     single = [axis for axis in range(3) if shape[axis] == 1]
