@@ -12,12 +12,21 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+from skdeepcluster.datasets import make_cardiac_views
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, required=True, help="an .npz file")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="an .npz file with images and labels, or views, or digits",
+    )
     parser.add_argument("--n", type=int, default=3000, help="images (default: 3000)")
     parser.add_argument("--seeds", type=int, default=3, help="runs (default: 3)")
     parser.add_argument(
@@ -28,14 +37,28 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def load(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
     """The first n images of one fixed permutation, and their labels."""
-    with np.load(path) as data:
-        images, labels = data["images"], data["labels"]
+    if str(path) == "views":
+        return make_cardiac_views(n, class_weights="ukbb", random_state=0)
+    if str(path) == "digits":
+        digits = load_digits()
+        images, labels = digits.images, digits.target
+    else:
+        with np.load(path) as data:
+            images, labels = data["images"], data["labels"]
     chosen = np.random.default_rng(0).permutation(len(labels))[:n]
     return images[chosen], labels[chosen]
 
 
-def pixels_and_kmeans(X, k, standardize, seed):
-    """Clusters of the pixels themselves, standardised as the estimator would."""
+def name_of(path: Path) -> str:
+    """What a set is called: the folder of its file, or its word."""
+    return path.resolve().parent.name if path.suffix else str(path)
+
+
+def pixels_and_kmeans(X, k, standardize, seed, n_components=None):
+    """Clusters of the pixels themselves, standardised as the estimator would.
+
+    Or of their first principal components.
+    """
     rows = X.reshape(len(X), -1).astype(np.float32)
     if standardize == "image":
         rows = (rows - rows.mean(1, keepdims=True)) / (
@@ -43,6 +66,8 @@ def pixels_and_kmeans(X, k, standardize, seed):
         )
     else:
         rows = (rows - rows.mean()) / rows.std()
+    if n_components is not None:
+        rows = PCA(n_components, random_state=seed).fit_transform(rows)
     return KMeans(k, n_init=1, random_state=seed).fit_predict(rows)
 
 

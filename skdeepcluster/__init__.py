@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Augmentation": "_augmentation",
-    "CollapseWarning": "_categorizer",
+    "CollapseWarning": "_doubts",
     "DeepClusterCategorizer": "_categorizer",
     "ImageReader": "archive",
     "cluster_purity_score": "metrics",
@@ -25,7 +25,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from skdeepcluster._augmentation import Augmentation
-    from skdeepcluster._categorizer import CollapseWarning, DeepClusterCategorizer
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+    from skdeepcluster._doubts import CollapseWarning
     from skdeepcluster.archive import ImageReader, load_archive
     from skdeepcluster.metrics import cluster_purity_score
 else:

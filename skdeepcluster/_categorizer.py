@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +30,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepcluster import _model_file
 from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._doubts import (
+    FIRST_JUDGED_EPOCH,
+    CollapseWarning,
+    find_collapse,
+    find_doubt,
+)
 from skdeepcluster._engine import backbones, images, runtime
 from skdeepcluster._engine.alternation import Alternation, Clustering, Epoch
 from skdeepcluster._engine.augment import random_views
@@ -38,7 +43,6 @@ from skdeepcluster._engine.embedding import embed, on_sphere
 from skdeepcluster._engine.kmeans import assign
 from skdeepcluster._validation import check_finite, fold, on_another_scale
 
-_FIRST_JUDGED_EPOCH = 5
 _ROUNDING = 1e-9  # the NMI of equal assignments may fall short of 1 by as much
 _HISTORY = (
     "loss",
@@ -53,10 +57,6 @@ _HISTORY = (
     "cluster_seconds",
     "train_seconds",
 )
-
-
-class CollapseWarning(ConvergenceWarning):
-    """One cluster takes nearly all images, or the pseudo-labels are not learnt."""
 
 
 class DeepClusterCategorizer(
@@ -153,6 +153,20 @@ class DeepClusterCategorizer(
         they are normalised, as in DeepCluster (256); clipped to what the number of
         images and of features allow.
 
+    pseudo_labels : {"clusters", "swapped"}, default="clusters"
+        What the network is trained to tell. ``"clusters"`` is the paper's: an image's
+        cluster, found by K-means once an epoch. ``"swapped"`` finds labels anew in
+        every batch, as in SwAV [3]_: each view of an image has to predict the soft
+        assignment of the other to `n_prototypes` learnt directions, all of which are
+        used equally often. K-means then decides nothing but what is reported of each
+        epoch, and at the end `labels_`. Takes a `temperature` and two `n_views`
+        (where there are none to draw, for feature vectors or with
+        ``augmentation=False``, images predict their own assignment).
+
+    n_prototypes : int, default=512
+        Of ``pseudo_labels="swapped"``, which wants several times as many as there are
+        kinds of images, whatever `n_clusters` is. Otherwise not looked at.
+
     temperature : float or None, default=None
         None trains a linear classifier of the clusters, anew in every epoch. A
         number takes the centroids themselves for a classifier instead, as in
@@ -188,12 +202,19 @@ class DeepClusterCategorizer(
     lr_schedule : {"constant", "cosine"}, default="constant"
         Whether the learning rate stays, or falls to zero along half a cosine. The
         classifier's own rate stays: it is made anew every epoch and has to catch up.
+        (Prototypes are not, and share the rate of the rest.)
 
     warmup_epochs : int, default=0
         Epochs at first in which the learning rate rises linearly.
 
     kmeans_n_iter : int, default=20
         Iterations of K-means, each time.
+
+    kmeans_init : {"random", "ward"}, default="random"
+        What the K-means after the last epoch starts from: images drawn at random, or
+        the means of what merging by Ward's criterion leaves (of 5,000 images drawn at
+        random, or twice `n_clusters`, where there are more), which gives purer
+        clusters. K-means within the loop starts from random images.
 
     stop_nmi, stop_purity : float or None, default=None
         Stop before `n_epochs` when the NMI, and the purity, of the assignments of
@@ -337,6 +358,8 @@ class DeepClusterCategorizer(
         "memory_bank": ["boolean"],
         "sobel": ["boolean"],
         "pca_components": [None, Interval(Integral, 1, None, closed="left")],
+        "pseudo_labels": [StrOptions({"clusters", "swapped"})],
+        "n_prototypes": [Interval(Integral, 1, None, closed="left")],
         "temperature": [None, Interval(Real, 0, None, closed="neither")],
         "sampling": [StrOptions({"clusters", "images"})],
         "n_epochs": [Interval(Integral, 0, None, closed="left")],
@@ -348,6 +371,7 @@ class DeepClusterCategorizer(
         "lr_schedule": [StrOptions({"constant", "cosine"})],
         "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
         "kmeans_n_iter": [Interval(Integral, 1, None, closed="left")],
+        "kmeans_init": [StrOptions({"random", "ward"})],
         "stop_nmi": [None, Interval(Real, 0, 1, closed="right")],
         "stop_purity": [None, Interval(Real, 0, 1, closed="right")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -381,6 +405,8 @@ class DeepClusterCategorizer(
         memory_bank: bool = False,
         sobel: bool = False,
         pca_components: int | None = None,
+        pseudo_labels: str = "clusters",
+        n_prototypes: int = 512,
         temperature: float | None = None,
         sampling: str = "clusters",
         n_epochs: int = 200,
@@ -392,6 +418,7 @@ class DeepClusterCategorizer(
         lr_schedule: str = "constant",
         warmup_epochs: int = 0,
         kmeans_n_iter: int = 20,
+        kmeans_init: str = "random",
         stop_nmi: float | None = None,
         stop_purity: float | None = None,
         patience: int = 1,
@@ -413,6 +440,8 @@ class DeepClusterCategorizer(
         self.memory_bank = memory_bank
         self.sobel = sobel
         self.pca_components = pca_components
+        self.pseudo_labels = pseudo_labels
+        self.n_prototypes = n_prototypes
         self.temperature = temperature
         self.sampling = sampling
         self.n_epochs = n_epochs
@@ -424,6 +453,7 @@ class DeepClusterCategorizer(
         self.lr_schedule = lr_schedule
         self.warmup_epochs = warmup_epochs
         self.kmeans_n_iter = kmeans_n_iter
+        self.kmeans_init = kmeans_init
         self.stop_nmi = stop_nmi
         self.stop_purity = stop_purity
         self.patience = patience
@@ -494,6 +524,9 @@ class DeepClusterCategorizer(
         CollapseWarning
             Once, from the fifth epoch on, if one cluster takes nearly all images or
             the network does not learn the pseudo-labels.
+        ConvergenceWarning
+            Once, after five epochs or more and without a collapse, if hardly anything
+            was learnt, or there are far too many or too few clusters.
         """
         self.__dict__.pop("network_", None)  # a fit that fails leaves no mixed model
         self._check_parameters()
@@ -517,11 +550,13 @@ class DeepClusterCategorizer(
             for epoch in self._monitored(alternation.epochs(), body, context, X, y):
                 epoch_labels = epoch.clustering.labels
                 history.append(_summary(epoch, self.n_clusters))
-                if collapse is None and len(history) >= _FIRST_JUDGED_EPOCH:
+                if collapse is None and len(history) >= FIRST_JUDGED_EPOCH:
                     collapse = self._warn_of_collapse(epoch)
             body.zero_grad()
-            clustering = alternation.cluster(alternation.embed())
+            clustering = alternation.final()
 
+        if collapse is None and len(history) >= FIRST_JUDGED_EPOCH:
+            self._warn_of_doubt(clustering, history[-1]["loss"])
         for name, value in _fitted_attributes(body, clustering).items():
             setattr(self, name, value)
         self.inertia_ = float(clustering.distances.double().square().sum())
@@ -698,6 +733,15 @@ class DeepClusterCategorizer(
 
     def _check_parameters(self) -> None:
         """Raise ValueError where parameters contradict each other."""
+        if self.pseudo_labels == "swapped" and (
+            self.temperature is None or self.n_views < 2
+        ):
+            raise ValueError(
+                "pseudo_labels='swapped' has one view predict what another is assigned "
+                "to, by cosines over a temperature, so that temperature="
+                f"{self.temperature} and n_views={self.n_views} do not do; set "
+                "temperature=0.1 and n_views=2, or pseudo_labels='clusters'."
+            )
         if self.temperature is not None and self.pca_components is not None:
             raise ValueError(
                 f"temperature={self.temperature} classifies embeddings by their "
@@ -776,6 +820,9 @@ class DeepClusterCategorizer(
             memory_bank=self.memory_bank,
             n_clusters=self.n_clusters,
             kmeans_n_iter=self.kmeans_n_iter,
+            kmeans_init=self.kmeans_init,
+            pseudo_labels=self.pseudo_labels,
+            n_prototypes=self.n_prototypes,
             pca_components=self.pca_components,
             temperature=self.temperature,
             sampling=self.sampling,
@@ -834,7 +881,7 @@ class DeepClusterCategorizer(
     def _warn_of_collapse(self, epoch: Epoch) -> str | None:
         collapse = None
         if self.n_clusters > 1:
-            collapse = _collapse(epoch, learns_classifier=self.temperature is None)
+            collapse = find_collapse(epoch, learns_classifier=self.temperature is None)
         if collapse is not None:
             warnings.warn(
                 f"The clusters seem to have collapsed: {collapse}. Try smaller batches "
@@ -845,6 +892,13 @@ class DeepClusterCategorizer(
                 stacklevel=5,
             )
         return collapse
+
+    def _warn_of_doubt(self, clustering: Clustering, loss: float) -> None:
+        """Warn where the result itself tells that it is of little use."""
+        n_prototypes = self.n_prototypes if self.pseudo_labels == "swapped" else None
+        doubt = find_doubt(clustering, loss, n_prototypes)
+        if doubt is not None:
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
 
     def _check_images(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as finite rows; remembers the shape of an image, or compares it."""
@@ -943,19 +997,3 @@ def _summary(epoch: Epoch, n_clusters: int) -> dict[str, float]:
         "cluster_seconds": cluster_seconds,
         "train_seconds": train_seconds,
     }
-
-
-def _collapse(epoch: Epoch, learns_classifier: bool) -> str | None:
-    """How the clusters of an epoch show that they have become meaningless, if so.
-
-    The loss of a classifier that is not learnt may lie above that of guessing.
-    """
-    sizes = epoch.clustering.labels.bincount()
-    n_filled = int((sizes > 0).sum())
-    share = float(sizes.max() / sizes.sum())
-    chance = math.log(n_filled)  # cross-entropy of knowing nothing, in nats
-    if n_filled == 1 or share > 0.9:
-        return f"one cluster has {share:.0%} of the images"
-    if learns_classifier and epoch.loss > 0.99 * chance:
-        return f"the loss ({epoch.loss:.2f}) is that of guessing ({chance:.2f})"
-    return None

@@ -13,7 +13,7 @@ import torch
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.cluster import KMeans
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
@@ -43,6 +43,9 @@ HISTORY = {
     "cluster_seconds",
     "train_seconds",
 }
+
+
+SWAPPED = {"pseudo_labels": "swapped", "temperature": 0.1, "n_views": 2}
 
 
 # What fit leaves behind
@@ -116,21 +119,30 @@ def test_score_samples_is_minus_the_distance_to_the_own_centroid(fitted, digits)
     )
 
 
-def test_learns_what_is_to_be_seen(digits):
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, SWAPPED | {"sampling": "images", "learning_rate": 0.1}],
+    ids=["clusters", "swapped"],
+)
+def test_learns_what_is_to_be_seen(parameters, digits):
     """Clusters become purer than those of the random network it starts from."""
     X, y = digits
-    est = DeepClusterCategorizer(
-        20,
-        backbone="small_cnn",
-        batch_size=32,
-        augmentation=Augmentation(rotation=10, crop_scale=(0.7, 1)),
-        random_state=0,
-    )
-    before = clone(est).set_params(n_epochs=0).fit(X)
-    after = est.set_params(n_epochs=12).fit(X)
-    assert after.history_["loss"][-1] < after.history_["loss"][0]
-    purity = cluster_purity_score(y, after.labels_)
-    assert purity > cluster_purity_score(y, before.labels_)
+
+    def purities(n_epochs):
+        for seed in range(3):
+            est = DeepClusterCategorizer(
+                10,
+                backbone="small_cnn",
+                batch_size=32,
+                augmentation=Augmentation(rotation=10, crop_scale=(0.7, 1)),
+                n_epochs=n_epochs,
+                random_state=seed,
+                **parameters,
+            ).fit(X)
+            assert not n_epochs or est.history_["loss"][-1] < est.history_["loss"][0]
+            yield cluster_purity_score(y, est.labels_)
+
+    assert np.mean(list(purities(12))) > np.mean(list(purities(0)))
 
 
 def test_trains_within_an_autocast_of_the_caller(quick, digits):
@@ -512,6 +524,11 @@ def test_divergence_says_what_would_do(quick, digits):
         {"sampling": "images"},
         {"warmup_epochs": 5},
         {"kmeans_n_iter": 1},
+        {"kmeans_init": "ward"},
+        SWAPPED,
+        SWAPPED | {"n_views": 3, "memory_bank": True, "projection": 16},
+        SWAPPED | {"augmentation": False},
+        SWAPPED | {"sampling": "images", "n_prototypes": 8},
         {"n_clusters": np.int64(4)},
         {"device": torch.device("cpu")},
         {"backbone": lambda: torch.nn.Conv2d(1, 4, 3)},
@@ -616,6 +633,7 @@ def test_centroids_classify_what_a_vgg_embeds(quick, digits):
     assert isinstance(backbone.neck, torch.nn.Identity)
 
 
+@pytest.mark.filterwarnings("ignore:.* of the variance of the embedding")
 def test_a_classifier_that_is_not_learnt_is_not_judged_by_its_loss(quick, digits):
     """Cosines over a large temperature are all but guessing, by construction."""
     quick.set_params(temperature=10.0, n_epochs=6).fit(digits[0])
@@ -697,6 +715,10 @@ def test_from_recipe():
             {"temperature": 0.1, "pca_components": 8},
             "temperature=0.1 .* pca_components=8 .* set one of the two to None",
         ),
+        ({"n_prototypes": 0}, "'n_prototypes' parameter"),
+        ({"kmeans_init": "k-means++"}, "'kmeans_init' parameter.*'ward'"),
+        (SWAPPED | {"n_views": 1}, "temperature=0.1 and n_views=1 do not do; set"),
+        (SWAPPED | {"temperature": None}, "temperature=None and n_views=2 do not do"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message, quick, digits):
@@ -722,6 +744,22 @@ def test_one_cluster_with_nearly_all_images_warns_of_collapse(quick, digits):
     quick.set_params(n_epochs=5, augmentation=False, n_clusters=4)
     with pytest.warns(CollapseWarning, match="one cluster has 9"):
         quick.fit(X)
+
+
+def test_noise_warns_that_nothing_was_learnt(digits):
+    X = np.random.default_rng(0).random((100, 16, 16))
+    est = DeepClusterCategorizer.from_recipe("fast", n_clusters=5, n_epochs=5)
+    with pytest.warns(ConvergenceWarning, match="Little was learnt") as record:
+        est.fit(X)
+    assert len(record) == 1
+    assert "raise n_epochs" in str(record[0].message)
+
+
+def test_far_too_many_clusters_warn(quick, digits):
+    quick.set_params(n_clusters=80, n_epochs=5, temperature=0.1)
+    with pytest.warns(ConvergenceWarning, match="a smaller n_clusters") as record:
+        quick.fit(digits[0])
+    assert len(record) == 1
 
 
 def test_no_collapse_before_the_fifth_epoch(quick, digits):

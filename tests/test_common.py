@@ -10,6 +10,7 @@ ESTIMATORS = [
     DeepClusterCategorizer(backbone=backbone, n_epochs=1)
     for backbone in ("small_cnn", "resnet18")
 ]
+ESTIMATORS.append(DeepClusterCategorizer.from_recipe("fast", n_epochs=1))
 
 # Those that parametrize_with_checks leaves out.
 EXTRA = [

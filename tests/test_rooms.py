@@ -13,6 +13,7 @@ FORBIDDEN = {
     "_engine": [
         "_categorizer",
         "_augmentation",
+        "_doubts",
         "_model_file",
         "review",
         "archive",
@@ -21,6 +22,7 @@ FORBIDDEN = {
     "archive": ["_engine", "_categorizer", "review", "cli", "torch"],
     "datasets": ["_engine", "_categorizer", "review", "archive", "cli", "torch"],
     "metrics": ["_engine", "_categorizer", "review", "archive", "cli"],
+    "_doubts": ["_categorizer", "review", "archive", "cli"],
     "_categorizer": ["review", "archive", "cli"],
     "review": ["archive", "cli"],
 }

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from skdeepcluster._engine.backbones import Backbone, CosineHead, Head
 from skdeepcluster._engine.embedding import View, Whitening, embed, on_sphere
 from skdeepcluster._engine.images import Images
-from skdeepcluster._engine.kmeans import assign, kmeans
+from skdeepcluster._engine.kmeans import assign, kmeans, ward
 from skdeepcluster._engine.runtime import autocast, clock
 from skdeepcluster._engine.sampling import uniform_over_clusters
+from skdeepcluster._engine.swapped import Prototypes, swapped_cross_entropy
 from skdeepcluster.metrics import cluster_purity_score
 
 
@@ -28,6 +29,7 @@ class Clustering:
     distances: Tensor
     centroids: Tensor
     whitening: Whitening | None
+    spread: float  # sum of squared distances to the mean of all images
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,10 @@ class Alternation:
     memory_bank: bool
     n_clusters: int
     kmeans_n_iter: int
+    kmeans_init: str
     pca_components: int | None
+    pseudo_labels: str
+    n_prototypes: int
     temperature: float | None
     sampling: str
     n_epochs: int
@@ -84,7 +89,7 @@ class Alternation:
             clustered = clock(device)
             # Today's cluster 3 has nothing to do with yesterday's: begin anew.
             head.restart(clustering.centroids)
-            for parameter in head.parameters():
+            for parameter in self.restarted(head):
                 optimizer.state.pop(parameter, None)
             rate = optimizer.param_groups[0]["lr"] = self.rate(epoch)
             bank = embeddings if self.memory_bank else None
@@ -93,22 +98,35 @@ class Alternation:
             seconds = (embedded - start, clustered - embedded, end - clustered)
             yield Epoch(clustering, *stability, loss, rate, seconds)
 
-    def head(self) -> Head | CosineHead:
+    def final(self) -> Clustering:
+        """Embed the images as they are and cluster them once more."""
+        return self.cluster(self.embed(), self.kmeans_init)
+
+    def head(self) -> Head | CosineHead | Prototypes:
         """What the classifier of pseudo-labels is."""
+        n_features = self.backbone.n_features
         if self.temperature is None:
-            return Head(self.backbone.n_features, self.n_clusters)
-        return CosineHead(self.backbone.n_features, self.n_clusters, self.temperature)
+            return Head(n_features, self.n_clusters)
+        if self.pseudo_labels == "swapped":
+            return Prototypes(n_features, self.n_prototypes, self.temperature)
+        return CosineHead(n_features, self.n_clusters, self.temperature)
+
+    def restarted(self, head: nn.Module) -> list[nn.Parameter]:
+        """What of the head is learnt anew in every epoch."""
+        return [] if isinstance(head, Prototypes) else list(head.parameters())
 
     def optimizer(self, head: nn.Module) -> torch.optim.Optimizer:
         """Stochastic gradient descent; the head may have a momentum of its own."""
-        body, neck = self.backbone.body, self.backbone.neck
+        parts = [self.backbone.body, self.backbone.neck]
+        if isinstance(head, Prototypes):
+            parts.append(head)
         optimizer = torch.optim.SGD(
-            [{"params": [*body.parameters(), *neck.parameters()]}],
+            nn.ModuleList(parts).parameters(),
             self.learning_rate,
             self.momentum,
             weight_decay=self.weight_decay,
         )
-        if anew := list(head.parameters()):
+        if anew := self.restarted(head):
             optimizer.add_param_group({"params": anew, "momentum": self.head_momentum})
         return optimizer
 
@@ -122,7 +140,7 @@ class Alternation:
             view=view,
         )
 
-    def cluster(self, embeddings: Tensor) -> Clustering:
+    def cluster(self, embeddings: Tensor, init: str = "random") -> Clustering:
         """L2-normalise, run K-means, assign every image to its nearest centroid."""
         if not embeddings.isfinite().all():
             raise ValueError(
@@ -141,10 +159,12 @@ class Alternation:
             self.n_clusters,
             n_iter=self.kmeans_n_iter,
             seed=seed,
-            spherical=self.temperature is not None,
+            spherical=self.temperature is not None and self.pseudo_labels == "clusters",
+            init=ward(points, self.n_clusters) if init == "ward" else None,
         )
         labels, distances = assign(points, centroids)
-        return Clustering(labels, distances, centroids, whitening)
+        spread = float((points - points.mean(0)).square().sum())
+        return Clustering(labels, distances, centroids, whitening, spread)
 
     def train(
         self,
@@ -171,7 +191,7 @@ class Alternation:
                 embeddings = body(pixels)
                 logits = head(neck(embeddings))
             n_views = len(pixels) // len(batch)
-            loss = F.cross_entropy(logits.float(), labels[batch].repeat(n_views))
+            loss = self.loss(logits.float(), labels[batch], n_views)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -179,6 +199,12 @@ class Alternation:
             if bank is not None:
                 keep_means(bank, batch.repeat(n_views), embeddings.detach().float())
         return float(total) / n
+
+    def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:
+        """What is to be predicted of a batch, seen in so many views."""
+        if self.pseudo_labels == "swapped":
+            return swapped_cross_entropy(logits, n_views)
+        return F.cross_entropy(logits, labels.repeat(n_views))
 
     def draw(self, labels: Tensor) -> Tensor:
         """The images of an epoch, in the order in which they are trained on."""

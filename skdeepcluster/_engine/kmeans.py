@@ -7,13 +7,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from faiss.contrib.clustering import reassign_centroids
+from sklearn.cluster import AgglomerativeClustering
 from torch import Tensor
 
+_AGGLOMERATED = 5000  # points: their distances take 100 MB
 _BLOCK = 2**24  # entries of a distance block: 64 MiB in float32
 
 
 def kmeans(
-    points: Tensor, n_clusters: int, *, n_iter: int, seed: int, spherical: bool = False
+    points: Tensor,
+    n_clusters: int,
+    *,
+    n_iter: int,
+    seed: int,
+    spherical: bool = False,
+    init: Tensor | None = None,
 ) -> Tensor:
     """Centroids of plain K-means: faiss on the CPU, Lloyd's loop on a GPU.
 
@@ -34,13 +42,17 @@ def kmeans(
     spherical : bool
         Whether centroids have length 1, so that the nearest is that of the largest
         cosine.
+    init : Tensor of shape (n_clusters, n_features) or None
+        Centroids to start from instead.
 
     Returns
     -------
     Tensor of shape (n_clusters, n_features), float32
     """
     if points.device.type != "cpu":
-        return lloyd(points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical)
+        return lloyd(
+            points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical, init=init
+        )
     clustering = faiss.Kmeans(
         points.shape[1],
         n_clusters,
@@ -50,17 +62,26 @@ def kmeans(
         min_points_per_centroid=1,
         max_points_per_centroid=len(points),
     )
-    clustering.train(points.numpy())
+    start = None if init is None else init.numpy()
+    clustering.train(points.numpy(), init_centroids=start)
     return torch.tensor(clustering.centroids)
 
 
 def lloyd(
-    points: Tensor, n_clusters: int, *, n_iter: int, seed: int, spherical: bool = False
+    points: Tensor,
+    n_clusters: int,
+    *,
+    n_iter: int,
+    seed: int,
+    spherical: bool = False,
+    init: Tensor | None = None,
 ) -> Tensor:
     """K-means without leaving the device; see :func:`kmeans`."""
     random = np.random.RandomState(seed)
-    start = random.permutation(len(points))[:n_clusters]
-    centroids = points[torch.from_numpy(start).to(points.device)].clone()
+    if init is None:
+        start = random.permutation(len(points))[:n_clusters]
+        init = points[torch.from_numpy(start).to(points.device)]
+    centroids = init.clone()
     for _ in range(n_iter):
         labels, _ = assign(points, centroids)
         sums = torch.zeros_like(centroids).index_add_(0, labels, points)
@@ -71,6 +92,34 @@ def lloyd(
         if spherical:
             centroids = F.normalize(centroids, dim=1)
     return centroids
+
+
+def ward(points: Tensor, n_clusters: int) -> Tensor:
+    """Means of the clusters that merging by Ward's criterion leaves.
+
+    A better start for K-means than points drawn at random. It takes the square of the
+    number of points in memory, so of many points a sample stands for all.
+
+    Parameters
+    ----------
+    points : Tensor of shape (n_points, n_features), float32
+    n_clusters : int
+
+    Returns
+    -------
+    Tensor of shape (n_clusters, n_features), float32
+
+    References
+    ----------
+    Ward, J. (1963). "Hierarchical Grouping to Optimize an Objective Function".
+    """
+    n_sampled = max(_AGGLOMERATED, 2 * n_clusters)
+    if len(points) > n_sampled:
+        points = points[torch.randperm(len(points), device=points.device)[:n_sampled]]
+    merged = AgglomerativeClustering(n_clusters).fit_predict(points.cpu().numpy())
+    labels = torch.from_numpy(merged).to(points.device)
+    sums = points.new_zeros(n_clusters, points.shape[1]).index_add_(0, labels, points)
+    return sums / labels.bincount(minlength=n_clusters).unsqueeze(1)
 
 
 def assign(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,9 @@ SETTINGS = {
     "memory_bank": False,
     "n_clusters": 4,
     "kmeans_n_iter": 5,
+    "kmeans_init": "random",
+    "pseudo_labels": "clusters",
+    "n_prototypes": 16,
     "pca_components": None,
     "temperature": None,
     "sampling": "images",
@@ -119,6 +122,49 @@ def test_the_head_has_a_momentum_of_its_own(alternation):
     assert (learnt["momentum"], anew["momentum"]) == (0.9, 0.0)
     cosine = alternation(temperature=0.1)
     assert len(cosine.optimizer(cosine.head()).param_groups) == 1
+
+
+def test_prototypes_are_learnt_on_from_epoch_to_epoch(alternation):
+    """At the scheduled rate and with their momentum, unlike a classifier made anew."""
+    loop = alternation(
+        pseudo_labels="swapped", temperature=0.1, n_views=2, view=lambda pixels: pixels
+    )
+    head = loop.head()
+    assert head.prototypes.shape == (16, 128)
+    optimizer = loop.optimizer(head)
+    (group,) = optimizer.param_groups
+    assert any(parameter is head.prototypes for parameter in group["params"])
+    assert loop.restarted(head) == []
+    before = head.prototypes.detach().clone()
+    loop.train(head, optimizer, torch.zeros(40, dtype=torch.int64), None)
+    assert not torch.equal(head.prototypes, before)
+
+
+def test_swapped_labels_do_not_depend_on_the_clusters(alternation):
+    losses = []
+    for clusters in (torch.zeros(40, dtype=torch.int64), torch.arange(40) % 4):
+        loop = alternation(
+            pseudo_labels="swapped", temperature=0.1, n_views=2, view=torch.flipud
+        )
+        head = loop.head()
+        torch.manual_seed(1)
+        losses.append(loop.train(head, loop.optimizer(head), clusters, None))
+    assert losses[0] == losses[1]
+
+
+def test_only_the_last_clustering_starts_from_ward(alternation, monkeypatch):
+    calls = []
+
+    def watched(points, n_clusters):
+        calls.append(n_clusters)
+        return points[:n_clusters]
+
+    monkeypatch.setattr("skdeepcluster._engine.alternation.ward", watched)
+    loop = alternation(kmeans_init="ward")
+    list(loop.epochs())
+    assert calls == []
+    loop.final()
+    assert calls == [4]
 
 
 def test_agreement_with_the_assignment_before():

@@ -5,7 +5,7 @@ from scipy.spatial.distance import cdist
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepcluster._engine.kmeans import assign, kmeans, lloyd
+from skdeepcluster._engine.kmeans import assign, kmeans, lloyd, ward
 
 
 @pytest.fixture
@@ -88,3 +88,34 @@ def test_spherical_centroids_have_length_one(algorithm, blobs):
     np.testing.assert_array_equal(labels, (points @ centroids.T).argmax(1))
     plain = algorithm(points, 8, n_iter=10, seed=0)
     assert (plain.norm(dim=1) < 1 - 1e-4).any()
+
+
+def test_ward_finds_blobs_that_random_starts_miss(blobs):
+    points, y = blobs
+    start = ward(points, 6)
+    labels, _ = assign(points, start)
+    assert adjusted_rand_score(y, labels) == 1
+
+
+def test_a_sample_stands_for_many_points(blobs, monkeypatch):
+    points, y = blobs
+    monkeypatch.setattr("skdeepcluster._engine.kmeans._AGGLOMERATED", 60)
+    torch.manual_seed(0)
+    labels, _ = assign(points, ward(points, 6))
+    assert adjusted_rand_score(y, labels) == 1
+    assert ward(points, 200).shape == (200, 5)  # more than the sample would give
+
+
+@pytest.mark.parametrize("n_clusters", [1, 7])
+def test_ward_of_all_or_none(n_clusters):
+    means = ward(torch.eye(7), n_clusters)
+    torch.testing.assert_close(means.sum(0), torch.ones(7) * n_clusters / 7)
+
+
+@pytest.mark.parametrize("algorithm", [kmeans, lloyd])
+def test_starts_where_it_is_told(algorithm, blobs):
+    points, _ = blobs
+    start = ward(points, 6)
+    centroids = algorithm(points, 6, n_iter=1, seed=0, init=start)
+    torch.testing.assert_close(centroids, start, rtol=1e-4, atol=1e-4)
+    assert centroids is not start

@@ -1,0 +1,67 @@
+"""Each idea of the recipe `fast` switched off alone.
+
+    python benchmarks/ablation.py --data mnist_test10k/data.npz --rows rows.jsonl
+
+At 8 clusters a category; rows are shared with `peers.py`, which has `fast` itself.
+"""
+
+from functools import partial
+
+import numpy as np
+from _common import Rows, load, machine, median_and_range, name_of, parser, table
+from peers import scores
+
+from skdeepcluster import Augmentation
+from skdeepcluster.recipes import fast
+
+
+def varied(**parameters):
+    """The augmentation of `fast` but for `parameters`."""
+    return Augmentation(**fast["augmentation"].get_params() | parameters)
+
+
+def without(k):
+    """What switches each idea off."""
+    return {
+        "swapped prediction": {"pseudo_labels": "clusters"},
+        "more prototypes than clusters": {"n_prototypes": k},
+        "shading": {"augmentation": varied(shading=0.0)},
+        "Ward's start of K-means": {"kmeans_init": "random"},
+        "intensity": {"augmentation": varied(intensity=0.0)},
+        "small batches": {"batch_size": 256},
+        "warm-up": {"warmup_epochs": 0},
+        "grey level": {"standardize": "image"},
+    }
+
+
+def main():
+    options = parser(__doc__)
+    options.add_argument("--ideas", nargs="+", choices=without(1), default=without(1))
+    args = options.parse_args()
+    X, y = load(args.data, args.n)
+    k = 8 * len(np.unique(y))
+    rows = Rows(args.rows)
+    name = name_of(args.data)
+    lines = []
+    for idea in (None, *args.ideas):
+        method = "fast" if idea is None else f"fast without {idea}"
+        parameters = {} if idea is None else without(k)[idea]
+        done = [
+            rows.get(
+                f"{name}/{len(X)}/{k}/{method}/{seed}",
+                partial(scores, X, y, k, "fast", seed, **parameters),
+            )
+            for seed in range(args.seeds)
+        ]
+        line = [idea or "(nothing: as shipped)"]
+        line += [
+            median_and_range([row[score] for row in done])
+            for score in ("purity", "NMI")
+        ]
+        lines.append([*line, f"{np.median([row['seconds'] for row in done]):.0f}"])
+    print(f"{machine()}\n\n{name}: {len(X):,} images, k = {k}\n")
+    print(table(["without", "purity", "NMI", "seconds"], lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The recipe `fast` beside K-means on the pixels and ClustPy's deep clustering.
+
+    python benchmarks/peers.py --data medical_mnist6/data.npz --rows rows.jsonl
+
+All see the same images, one after the other on the same machine; seconds are those of
+the whole fit, start to labels. ClustPy's methods get 50 epochs of pretraining and 50 of
+clustering, their defaults otherwise, on pixels standardised over the set.
+"""
+
+import contextlib
+import io
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from _common import (
+    Rows,
+    load,
+    machine,
+    median_and_range,
+    name_of,
+    parser,
+    pixels_and_kmeans,
+    table,
+)
+from matplotlib.figure import Figure
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+)
+
+from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
+
+SCORES = {
+    "purity": cluster_purity_score,
+    "NMI": normalized_mutual_info_score,
+    "AMI": adjusted_mutual_info_score,
+    "ARI": adjusted_rand_score,
+}
+METHODS = (
+    "fast",
+    "DEC",
+    "DCN",
+    "IDEC",
+    "pixels, image",
+    "pixels, image, PCA-50",
+    "pixels, dataset",
+    "pixels, dataset, PCA-50",
+)
+
+
+def clusters(method, X, k, seed, **parameters):
+    """The labels that a method gives."""
+    if method.startswith("fast"):
+        ours = DeepClusterCategorizer.from_recipe(
+            "fast", n_clusters=k, random_state=seed, **parameters
+        )
+        return ours.fit(X).labels_
+    if method.startswith("pixels"):
+        _, standardize, *pca = method.split(", ")
+        return pixels_and_kmeans(X, k, standardize, seed, 50 if pca else None)
+    import clustpy.deep
+
+    rows = X.reshape(len(X), -1).astype(np.float32)
+    rows = (rows - rows.mean()) / rows.std()
+    peer = getattr(clustpy.deep, method)(
+        n_clusters=k, pretrain_epochs=50, clustering_epochs=50, random_state=seed
+    )
+    silent = io.StringIO()  # it prints, and has a progress bar
+    with (
+        contextlib.redirect_stdout(silent),
+        contextlib.redirect_stderr(silent),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        return peer.fit(rows).labels_
+
+
+def scores(X, y, k, method, seed, **parameters):
+    """What the labels are worth, and how long they took."""
+    start = time.perf_counter()
+    labels = clusters(method, X, k, seed, **parameters)
+    seconds = time.perf_counter() - start
+    return {name: float(score(y, labels)) for name, score in SCORES.items()} | {
+        "seconds": seconds
+    }
+
+
+def compare(rows, name, X, y, k, methods, seeds, n_epochs):
+    """A table, and what to draw: (method, seconds, purity)."""
+    found = {}
+    for seed in range(seeds):
+        for method in methods:
+            key = f"{name}/{len(X)}/{k}/{method}/{seed}"
+            row = rows.get(key, partial(scores, X, y, k, method, seed))
+            found.setdefault(method, []).append(row)
+    for epochs in n_epochs:
+        method = f"fast, {epochs} epochs"
+        key = f"{name}/{len(X)}/{k}/{method}/0"
+        row = rows.get(key, partial(scores, X, y, k, method, 0, n_epochs=epochs))
+        found[method] = [row]
+    header = ["method", *SCORES, "seconds"]
+    lines = []
+    for method, done in found.items():
+        line = [method]
+        line += [median_and_range([row[score] for row in done]) for score in SCORES]
+        lines.append([*line, f"{np.median([row['seconds'] for row in done]):.0f}"])
+    print(f"{name}: {len(X):,} images of {' × '.join(map(str, X.shape[1:]))}, k = {k}")
+    print(f"\n{table(header, lines)}\n", flush=True)
+    return found
+
+
+def draw(found, path):
+    """Purity against time."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    ours = []
+    for method, done in found.items():
+        point = [float(np.median([row[v] for row in done])) for v in SCORES_DRAWN]
+        if method.startswith("fast"):
+            ours.append(point)
+        else:
+            axes.plot(*point, "o", label=method)
+    axes.plot(*zip(*sorted(ours), strict=True), "k.-", label="fast, more epochs")
+    axes.set(xscale="log", xlabel="seconds", ylabel="purity")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=120)
+
+
+SCORES_DRAWN = ("seconds", "purity")
+
+
+def main():
+    options = parser(__doc__)
+    options.add_argument(
+        "--k", type=int, nargs="+", default=[8, 1], help="times the classes"
+    )
+    options.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    options.add_argument(
+        "--n-epochs", type=int, nargs="*", default=[], help="also `fast` that long"
+    )
+    options.add_argument("--figure", type=Path, help="purity against time, for --k[0]")
+    args = options.parse_args()
+    X, y = load(args.data, args.n)
+    rows = Rows(args.rows)
+    print(f"{machine()}\n")
+    for times in args.k:
+        found = compare(
+            rows,
+            name_of(args.data),
+            X,
+            y,
+            times * len(np.unique(y)),
+            args.methods,
+            args.seeds,
+            args.n_epochs if times == args.k[0] else (),
+        )
+        if args.figure and times == args.k[0]:
+            draw(found, args.figure)
+
+
+if __name__ == "__main__":
+    main()
