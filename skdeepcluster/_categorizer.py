@@ -555,8 +555,6 @@ class DeepClusterCategorizer(
             body.zero_grad()
             clustering = alternation.final()
 
-        if collapse is None and len(history) >= FIRST_JUDGED_EPOCH:
-            self._warn_of_doubt(clustering, history[-1]["loss"])
         for name, value in _fitted_attributes(body, clustering).items():
             setattr(self, name, value)
         self.inertia_ = float(clustering.distances.double().square().sum())
@@ -574,6 +572,8 @@ class DeepClusterCategorizer(
             y=y,
             reconstruction_attributes=lambda: _fitted_attributes(body, clustering),
         )
+        if collapse is None and len(history) >= FIRST_JUDGED_EPOCH:
+            self._warn_of_doubt(clustering, history[-1]["loss"])
         return self
 
     def fit_predict(

@@ -49,7 +49,7 @@ def find_doubt(
     -----
     Sets of real images that are sorted well are far from these limits: after 12 epochs
     their loss is 0.6 to 0.7 times that of guessing, and at 8 clusters a category 5 to
-    16 % of the variance are left within clusters (at one a category, 30 to 40 %).
+    14 % of the variance are left within clusters (at one a category, 30 to 40 %).
     """
     sizes = clustering.labels.bincount()
     sizes = sizes[sizes > 0]

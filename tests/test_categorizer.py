@@ -762,6 +762,13 @@ def test_far_too_many_clusters_warn(quick, digits):
     assert len(record) == 1
 
 
+def test_a_warning_that_is_an_error_loses_nothing(quick, digits):
+    quick.set_params(n_clusters=80, n_epochs=5, temperature=0.1)
+    with pytest.raises(ConvergenceWarning):
+        quick.fit(digits[0])
+    np.testing.assert_array_equal(quick.predict(digits[0]), quick.labels_)
+
+
 def test_no_collapse_before_the_fifth_epoch(quick, digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
