@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "-o", "--output", type=Path, default=Path("skdeepcluster-demo"), metavar="OUT"
     )
-    demo.set_defaults(run=_demo, n_clusters=104, image_size=None)
+    demo.set_defaults(run=_demo, n_clusters=104, image_size=None, epochs=30)
 
     categorize = commands.add_parser(
         "categorize", help="sort an archive of images of your own"
@@ -175,7 +175,10 @@ def _parser() -> argparse.ArgumentParser:
             "--recipe", default="fast", help="named set of parameters (default: fast)"
         )
         command.add_argument(
-            "--epochs", type=int, metavar="N", help="(default: the recipe's)"
+            "--epochs",
+            type=int,
+            metavar="N",
+            help="(default: the recipe's; of the demo 30)",
         )
         command.add_argument("--seed", type=int, default=0, help="(default: 0)")
         command.add_argument(
