@@ -54,18 +54,19 @@ def name_of(path: Path) -> str:
     return path.resolve().parent.name if path.suffix else str(path)
 
 
-def pixels_and_kmeans(X, k, standardize, seed, n_components=None):
-    """Clusters of the pixels themselves, standardised as the estimator would.
-
-    Or of their first principal components.
-    """
+def standardized(X, standardize):
+    """Pixels as rows, standardised as the estimator would."""
     rows = X.reshape(len(X), -1).astype(np.float32)
     if standardize == "image":
-        rows = (rows - rows.mean(1, keepdims=True)) / (
+        return (rows - rows.mean(1, keepdims=True)) / (
             rows.std(1, keepdims=True) + 1e-6
         )
-    else:
-        rows = (rows - rows.mean()) / rows.std()
+    return (rows - rows.mean()) / rows.std()
+
+
+def pixels_and_kmeans(X, k, standardize, seed, n_components=None):
+    """Clusters of the pixels themselves, or of their first principal components."""
+    rows = standardized(X, standardize)
     if n_components is not None:
         rows = PCA(n_components, random_state=seed).fit_transform(rows)
     return KMeans(k, n_init=1, random_state=seed).fit_predict(rows)

@@ -5,11 +5,9 @@
 At 8 clusters a category; rows are shared with `peers.py`, which has `fast` itself.
 """
 
-from functools import partial
-
 import numpy as np
-from _common import Rows, load, machine, median_and_range, name_of, parser, table
-from peers import scores
+from _common import Rows, load, machine, name_of, parser, table
+from peers import line, measured
 
 from skdeepcluster import Augmentation
 from skdeepcluster.recipes import fast
@@ -47,18 +45,10 @@ def main():
         method = "fast" if idea is None else f"fast without {idea}"
         parameters = {} if idea is None else without(k)[idea]
         done = [
-            rows.get(
-                f"{name}/{len(X)}/{k}/{method}/{seed}",
-                partial(scores, X, y, k, "fast", seed, **parameters),
-            )
+            measured(rows, name, X, y, k, method, seed, **parameters)
             for seed in range(args.seeds)
         ]
-        line = [idea or "(nothing: as shipped)"]
-        line += [
-            median_and_range([row[score] for row in done])
-            for score in ("purity", "NMI")
-        ]
-        lines.append([*line, f"{np.median([row['seconds'] for row in done]):.0f}"])
+        lines.append(line(idea or "(nothing: as shipped)", done, ("purity", "NMI")))
     print(f"{machine()}\n\n{name}: {len(X):,} images, k = {k}\n")
     print(table(["without", "purity", "NMI", "seconds"], lines))
 

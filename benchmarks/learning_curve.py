@@ -18,6 +18,7 @@ from _common import (
     load,
     machine,
     median_and_range,
+    name_of,
     parser,
     pixels_and_kmeans,
     table,
@@ -134,7 +135,7 @@ def main():
 
     print(f"{machine()}\n")
     print(
-        f"{options.data.parent.name}: {len(X)} images of {X.shape[1]} × {X.shape[2]}, "
+        f"{name_of(options.data)}: {len(X)} images of {X.shape[1]} × {X.shape[2]}, "
         f"k = {options.k}, purity, median (range) of {options.seeds} seeds\n"
     )
     header = ["standardised over", "batch size", "pixels + K-means"]

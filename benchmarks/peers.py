@@ -23,6 +23,7 @@ from _common import (
     name_of,
     parser,
     pixels_and_kmeans,
+    standardized,
     table,
 )
 from matplotlib.figure import Figure
@@ -64,8 +65,6 @@ def clusters(method, X, k, seed, **parameters):
         return pixels_and_kmeans(X, k, standardize, seed, 50 if pca else None)
     import clustpy.deep
 
-    rows = X.reshape(len(X), -1).astype(np.float32)
-    rows = (rows - rows.mean()) / rows.std()
     peer = getattr(clustpy.deep, method)(
         n_clusters=k, pretrain_epochs=50, clustering_epochs=50, random_state=seed
     )
@@ -76,7 +75,7 @@ def clusters(method, X, k, seed, **parameters):
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        return peer.fit(rows).labels_
+        return peer.fit(standardized(X, "dataset")).labels_
 
 
 def scores(X, y, k, method, seed, **parameters):
@@ -89,25 +88,30 @@ def scores(X, y, k, method, seed, **parameters):
     }
 
 
+def measured(rows, name, X, y, k, method, seed, **parameters):
+    """The scores of a run, which is done unless its row is there."""
+    key = f"{name}/{len(X)}/{k}/{method}/{seed}"
+    return rows.get(key, partial(scores, X, y, k, method, seed, **parameters))
+
+
+def line(first, done, names):
+    """A line of a table: the scores of all seeds, and the median of their seconds."""
+    values = [median_and_range([row[name] for row in done]) for name in names]
+    return [first, *values, f"{np.median([row['seconds'] for row in done]):.0f}"]
+
+
 def compare(rows, name, X, y, k, methods, seeds, n_epochs):
-    """A table, and what to draw: (method, seconds, purity)."""
+    """Print a table; the rows of each method."""
     found = {}
     for seed in range(seeds):
         for method in methods:
-            key = f"{name}/{len(X)}/{k}/{method}/{seed}"
-            row = rows.get(key, partial(scores, X, y, k, method, seed))
+            row = measured(rows, name, X, y, k, method, seed)
             found.setdefault(method, []).append(row)
     for epochs in n_epochs:
         method = f"fast, {epochs} epochs"
-        key = f"{name}/{len(X)}/{k}/{method}/0"
-        row = rows.get(key, partial(scores, X, y, k, method, 0, n_epochs=epochs))
-        found[method] = [row]
+        found[method] = [measured(rows, name, X, y, k, method, 0, n_epochs=epochs)]
     header = ["method", *SCORES, "seconds"]
-    lines = []
-    for method, done in found.items():
-        line = [method]
-        line += [median_and_range([row[score] for row in done]) for score in SCORES]
-        lines.append([*line, f"{np.median([row['seconds'] for row in done]):.0f}"])
+    lines = [line(method, done, SCORES) for method, done in found.items()]
     print(f"{name}: {len(X):,} images of {' × '.join(map(str, X.shape[1:]))}, k = {k}")
     print(f"\n{table(header, lines)}\n", flush=True)
     return found
@@ -119,7 +123,9 @@ def draw(found, path):
     axes = figure.subplots()
     ours = []
     for method, done in found.items():
-        point = [float(np.median([row[v] for row in done])) for v in SCORES_DRAWN]
+        point = [
+            np.median([row[what] for row in done]) for what in ("seconds", "purity")
+        ]
         if method.startswith("fast"):
             ours.append(point)
         else:
@@ -128,9 +134,6 @@ def draw(found, path):
     axes.set(xscale="log", xlabel="seconds", ylabel="purity")
     axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
-
-
-SCORES_DRAWN = ("seconds", "purity")
 
 
 def main():

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _common import Rows, machine, pixels_and_kmeans, table
+from _common import Rows, machine, name_of, pixels_and_kmeans, table
 from sklearn.callback import ScoringMonitor
 from sklearn.metrics import normalized_mutual_info_score
 
@@ -143,7 +143,7 @@ def main():
     parser.add_argument("--figures", type=Path, help="folder for the figures")
     options = parser.parse_args()
     rows = Rows(options.rows)
-    data_name = options.data.parent.name
+    data_name = name_of(options.data)
     with np.load(options.data) as data:
         images, labels = data["images"], data["labels"]
     lines, curves = [], []

@@ -163,7 +163,8 @@ class Alternation:
             init=ward(points, self.n_clusters) if init == "ward" else None,
         )
         labels, distances = assign(points, centroids)
-        spread = float((points - points.mean(0)).square().sum())
+        _, from_mean = assign(points, points.mean(0, keepdim=True))
+        spread = float(from_mean.double().square().sum())
         return Clustering(labels, distances, centroids, whitening, spread)
 
     def train(

@@ -289,10 +289,9 @@ class SmallCNN(nn.Module):
         widths = (3, 32, 64, 128, 256)
         layers: list[nn.Module] = []
         for depth, (n_in, n_out) in enumerate(pairwise(widths)):
-            if depth == 0:  # at full resolution it would take half of the time
-                layers += [nn.Conv2d(n_in, n_out, 4, stride=2, padding=1, bias=False)]
-            else:
-                layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=False)]
+            # At full resolution the first would take half of the time.
+            kernel, stride = (4, 2) if depth == 0 else (3, 1)
+            layers += [nn.Conv2d(n_in, n_out, kernel, stride, padding=1, bias=False)]
             layers += [nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
             if depth in (1, 2):
                 layers.append(nn.MaxPool2d(2))
