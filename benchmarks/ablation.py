@@ -7,7 +7,7 @@ At 8 clusters a category; rows are shared with `peers.py`, which has `fast` itse
 
 import numpy as np
 from _common import Rows, load, machine, name_of, parser, table
-from peers import line, measured
+from peers import SECONDS, line, measured
 
 from skdeepcluster import Augmentation
 from skdeepcluster.recipes import fast
@@ -50,7 +50,7 @@ def main():
         ]
         lines.append(line(idea or "(nothing: as shipped)", done, ("purity", "NMI")))
     print(f"{machine()}\n\n{name}: {len(X):,} images, k = {k}\n")
-    print(table(["without", "purity", "NMI", "seconds"], lines))
+    print(table(["without", "purity", "NMI", *SECONDS], lines))
 
 
 if __name__ == "__main__":

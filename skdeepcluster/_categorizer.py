@@ -96,7 +96,7 @@ class DeepClusterCategorizer(
         What is clustered: ``"fc"`` is the second fully connected layer before its
         ReLU (4096 values, VGG only, DeepCluster's choice); ``"pool"`` the average
         over the last feature map; ``"auto"`` is ``"fc"`` for VGG and ``"pool"``
-        elsewhere. ``"small_cnn"`` gives its own 128 values for either of these.
+        elsewhere. ``"small_cnn"`` gives its own 512 values for either of these.
 
     projection : int or None, default=None
         Project what `embedding_layer` gives to that many features with a perceptron
@@ -158,8 +158,10 @@ class DeepClusterCategorizer(
         cluster, found by K-means once an epoch. ``"swapped"`` finds labels anew in
         every batch, as in SwAV [3]_: each view of an image has to predict the soft
         assignment of the other to `n_prototypes` learnt directions, all of which are
-        used equally often. K-means then decides nothing but what is reported of each
-        epoch, and at the end `labels_`. Takes a `temperature` and two `n_views`
+        used equally often. The directions are in a learnt projection of the embedding
+        to 128 features, which only training has a use for. K-means then decides nothing
+        but what is reported of each epoch, and at the end `labels_`. Takes a
+        `temperature` and two `n_views`
         (where there are none to draw, for feature vectors or with
         ``augmentation=False``, images predict their own assignment).
 

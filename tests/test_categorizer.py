@@ -56,7 +56,7 @@ def test_attributes(fitted, digits):
     assert fitted.labels_.shape == (200,)
     assert fitted.labels_.dtype == np.int64
     assert set(fitted.labels_) == set(range(fitted.n_clusters_))
-    assert fitted.cluster_centers_.shape == (fitted.n_clusters_, 128)
+    assert fitted.cluster_centers_.shape == (fitted.n_clusters_, 512)
     assert fitted.cluster_centers_.dtype == np.float32
     assert fitted.n_clusters_ <= 10
     assert fitted.last_epoch_labels_.shape == (200,)
@@ -105,7 +105,7 @@ def test_learning_rate_follows_the_cosine(quick, digits):
 
 def test_transform_is_on_the_sphere(fitted, digits):
     embedding = fitted.transform(digits[0])
-    assert embedding.shape == (200, 128)
+    assert embedding.shape == (200, 512)
     assert embedding.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, rtol=1e-5)
 
@@ -835,7 +835,7 @@ def test_cross_validate(quick, digits):
 
 def test_set_output(quick, digits):
     frame = quick.set_output(transform="pandas").fit_transform(digits[0])
-    assert frame.shape == (200, 128)
+    assert frame.shape == (200, 512)
     assert frame.columns[3] == "deepclustercategorizer3"
 
 

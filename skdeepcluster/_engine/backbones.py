@@ -274,15 +274,14 @@ class Pooled(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """Four convolutions of 32, 64, 128 and 256 channels and a two-layer perceptron.
+    """Four convolutions of 32, 64, 128 and 256 channels and a fully connected layer.
 
     For small images on a laptop. The last map is kept as a grid instead of being
-    averaged to one vector, so that where something is still counts; the embedding
-    is standardised over the batch, for ReLU features sit in a narrow cone.
+    averaged to one vector, so that where something is still counts.
     """
 
     grid = 4
-    n_features = 128
+    n_features = 512
 
     def __init__(self) -> None:
         super().__init__()
@@ -297,12 +296,10 @@ class SmallCNN(nn.Module):
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(self.grid)
-        self.projection = nn.Sequential(
-            nn.Linear(widths[-1] * self.grid**2, 512, bias=False),
-            nn.BatchNorm1d(512),
+        self.fc = nn.Sequential(
+            nn.Linear(widths[-1] * self.grid**2, self.n_features, bias=False),
+            nn.BatchNorm1d(self.n_features),
             nn.ReLU(inplace=True),
-            nn.Linear(512, self.n_features, bias=False),
-            nn.BatchNorm1d(self.n_features, affine=False),
         )
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -313,7 +310,7 @@ class SmallCNN(nn.Module):
         if features.shape[2:] != (self.grid, self.grid):
             features = self.avgpool(features)
         # Channels last, or the gradients of the convolutions come in the slow layout.
-        return self.projection(features.permute(0, 2, 3, 1).flatten(1))
+        return self.fc(features.permute(0, 2, 3, 1).flatten(1))
 
 
 class Projection(nn.Sequential):

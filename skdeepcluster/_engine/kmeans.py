@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from faiss.contrib.clustering import reassign_centroids
-from sklearn.cluster import AgglomerativeClustering
+from scipy.cluster import hierarchy
 from torch import Tensor
 
 _AGGLOMERATED = 5000  # points: their distances take 100 MB
@@ -116,7 +116,9 @@ def ward(points: Tensor, n_clusters: int) -> Tensor:
     n_sampled = max(_AGGLOMERATED, 2 * n_clusters)
     if len(points) > n_sampled:
         points = points[torch.randperm(len(points), device=points.device)[:n_sampled]]
-    merged = AgglomerativeClustering(n_clusters).fit_predict(points.cpu().numpy())
+    # scikit-learn's AgglomerativeClustering does the same, its distances on one core.
+    tree = hierarchy.ward(torch.pdist(points).cpu().numpy())
+    merged = hierarchy.cut_tree(tree, n_clusters)[:, 0]
     labels = torch.from_numpy(merged).to(points.device)
     sums = points.new_zeros(n_clusters, points.shape[1]).index_add_(0, labels, points)
     return sums / labels.bincount(minlength=n_clusters).unsqueeze(1)

@@ -15,21 +15,30 @@ from torch import Tensor, nn
 
 
 class Prototypes(nn.Module):
-    """Cosines to prototypes over a temperature; the prototypes are learnt.
+    """Cosines to prototypes over a temperature, after a projection; all is learnt.
 
-    They are not made anew as a classifier of K-means' clusters is: a prototype stays
-    what it was when an epoch ends.
+    What is projected forgets whatever tells two views apart, grey level among it. The
+    embedding before it keeps more of that, and makes better clusters. Prototypes are
+    not made anew as a classifier of K-means' clusters is: one stays what it was when an
+    epoch ends.
     """
+
+    n_projected = 128  # as in the paper
 
     def __init__(self, n_features: int, n_prototypes: int, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
-        directions = F.normalize(torch.randn(n_prototypes, n_features), dim=1)
+        self.projection = nn.Sequential(
+            nn.Linear(n_features, self.n_projected, bias=False),
+            nn.BatchNorm1d(self.n_projected, affine=False),
+        )
+        directions = F.normalize(torch.randn(n_prototypes, self.n_projected), dim=1)
         self.prototypes = nn.Parameter(directions)
 
     def forward(self, embeddings: Tensor) -> Tensor:
+        projected = F.normalize(self.projection(embeddings), dim=1)
         directions = F.normalize(self.prototypes, dim=1)
-        return F.linear(F.normalize(embeddings, dim=1), directions) / self.temperature
+        return F.linear(projected, directions) / self.temperature
 
     def restart(self, centroids: Tensor) -> None:
         """Nothing begins anew with an epoch."""

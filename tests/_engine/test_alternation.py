@@ -58,8 +58,8 @@ def test_the_bank_keeps_the_mean_of_an_images_views(alternation):
     two_kinds_of_view.calls = 0
     loop = alternation(n_views=2, view=two_kinds_of_view, temperature=0.1)
     head = loop.head()
-    head.restart(torch.randn(4, 128))
-    bank = torch.zeros(40, 128)
+    head.restart(torch.randn(4, 512))
+    bank = torch.zeros(40, 512)
     before = loop.backbone.body.train()
     pixels = loop.images.batch(slice(None))
     with torch.no_grad():

@@ -21,7 +21,7 @@ def test_every_name_is_one_of_torchvision():
         ("vgg16_bn", "pool", 512),
         ("resnet18", "auto", 512),
         ("resnet50", "pool", 2048),
-        ("small_cnn", "auto", 128),
+        ("small_cnn", "auto", 512),
     ],
 )
 @pytest.mark.parametrize("in_channels", [1, 3])

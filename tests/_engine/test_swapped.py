@@ -66,8 +66,22 @@ def test_prototypes_are_directions_that_last():
     prototypes = Prototypes(n_features=4, n_prototypes=6, temperature=0.1)
     logits = prototypes(torch.randn(5, 4) * 100)
     assert logits.shape == (5, 6)
-    assert logits.abs().max() <= 10 + 1e-4
+    assert logits.abs().max() <= 10 + 1e-4  # cosines over a temperature of 0.1
     before = prototypes.prototypes.detach().clone()
     torch.testing.assert_close(before.norm(dim=1), torch.ones(6))
     prototypes.restart(torch.zeros(3, 4))
     torch.testing.assert_close(prototypes.prototypes.detach(), before)
+
+
+def test_what_is_compared_with_prototypes_is_a_projection_that_is_learnt():
+    """Clusters are found in what precedes it."""
+    torch.manual_seed(0)
+    prototypes = Prototypes(n_features=4, n_prototypes=6, temperature=0.1)
+    embeddings = torch.randn(8, 4)
+    swapped_cross_entropy(prototypes(embeddings), 2).backward()
+    linear, norm = prototypes.projection
+    assert linear.weight.shape == (128, 4)
+    assert linear.weight.grad.abs().sum() > 0
+    projected = torch.nn.functional.normalize(norm(linear(embeddings)), dim=1)
+    expected = projected @ prototypes.prototypes.T / 0.1
+    torch.testing.assert_close(prototypes(embeddings), expected)
