@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Augmentation": "_augmentation",
+    "ClusterMajorityClassifier": "_majority",
     "CollapseWarning": "_doubts",
     "DeepClusterCategorizer": "_categorizer",
     "ImageReader": "archive",
@@ -16,6 +17,7 @@ _HOMES = {
 
 __all__ = [
     "Augmentation",
+    "ClusterMajorityClassifier",
     "CollapseWarning",
     "DeepClusterCategorizer",
     "ImageReader",
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from skdeepcluster._augmentation import Augmentation
     from skdeepcluster._categorizer import DeepClusterCategorizer
     from skdeepcluster._doubts import CollapseWarning
+    from skdeepcluster._majority import ClusterMajorityClassifier
     from skdeepcluster.archive import ImageReader, load_archive
     from skdeepcluster.metrics import cluster_purity_score
 else:

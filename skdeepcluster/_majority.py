@@ -1,0 +1,398 @@
+"""Clusters become categories: by a few labels, or by the names a person gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
+from sklearn.utils import Tags, assert_all_finite, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+
+class Categorizer(Protocol):
+    """A clusterer that knows the clusters of new images, such as K-means."""
+
+    cluster_centers_: NDArray[Any]
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self: ...
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]: ...
+
+
+class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Categories of clusters, from the labels of some of their images.
+
+    Every image gets the category that most labelled images of its cluster have. Pure
+    clusters need one label each; a cluster without any takes the category of the
+    nearest that has one, and is marked. Without a label anywhere, there are no
+    categories yet, but `query` says which images to label first.
+
+    Parameters
+    ----------
+    categorizer : clusterer
+        Such as :class:`DeepClusterCategorizer` or :class:`sklearn.cluster.KMeans`: it
+        has `predict` and, once fitted, `cluster_centers_`. It is cloned and fitted,
+        on all images, labelled or not. One that is fitted already is used as it is
+        inside a :class:`sklearn.frozen.FrozenEstimator`.
+
+    unlabeled : object, default=None
+        What stands in `y` for an image without a label: -1 is scikit-learn's
+        semi-supervised convention, and NaN, None or an empty string are as good. None
+        with numbers in `y` says that all are labelled.
+
+    Attributes
+    ----------
+    categorizer_ : clusterer
+        Fitted.
+
+    classes_ : ndarray of shape (n_classes,)
+        Categories in sorted order.
+
+    cluster_counts_ : ndarray of shape (n_clusters, n_classes), int64
+        Labelled images of each category in each cluster.
+
+    cluster_classes_ : ndarray of shape (n_clusters,)
+        The category of each cluster; of several that are as frequent the first.
+
+    inferred_ : ndarray of shape (n_clusters,), bool
+        Whether a cluster had no label and took its category from the nearest.
+
+    n_features_in_ : int
+        Of `categorizer_`, where it has them.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if `X` had column names that are all strings.
+
+    See Also
+    --------
+    sklearn.semi_supervised.LabelSpreading : Lets labels spread over a graph of images.
+
+    References
+    ----------
+    .. [1] T. Kart, W. Bai, B. Glocker, D. Rueckert, "DeepMCAT: Large-Scale Deep
+       Clustering for Medical Image Categorization", 2021: a cluster is named by the
+       majority of its images.
+
+    Examples
+    --------
+    Ten labels, one for each of ten clusters:
+
+    >>> import numpy as np
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdeepcluster import ClusterMajorityClassifier
+    >>> X, y = make_blobs(500, centers=4, cluster_std=0.7, random_state=3)
+    >>> few = np.full(500, -1)
+    >>> classifier = ClusterMajorityClassifier(
+    ...     KMeans(10, random_state=0), unlabeled=-1
+    ... )
+    >>> asked = classifier.fit(X, few).query(10)
+    >>> few[asked] = y[asked]
+    >>> classifier.fit(X, few).score(X, y)
+    1.0
+    """
+
+    def __init__(self, categorizer: Categorizer, *, unlabeled: object = None) -> None:
+        self.categorizer = categorizer
+        self.unlabeled = unlabeled
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Find clusters of all images, and their categories by those with a label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What `categorizer` takes.
+        y : array-like of shape (n_samples,)
+            Categories, or `unlabeled`.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        ValueError
+            If `y` is not made of categories, or `X` and `y` differ in length.
+        TypeError
+            If `categorizer` has no `predict`, or no `cluster_centers_` once fitted.
+        """
+        if not hasattr(self.categorizer, "predict"):
+            raise TypeError(
+                f"{type(self.categorizer).__name__} cannot tell the cluster of new "
+                "images, for it has no predict; use DeepClusterCategorizer or KMeans."
+            )
+        # Only names of columns: all else is for the categorizer to check, and of images
+        # validate_data would count the rows of pixels.
+        validate_data(self, X, y, skip_check_array=True, ensure_2d=False)
+        targets: NDArray[Any] = column_or_1d(y, warn=True)
+        check_consistent_length(X, targets)
+        labelled = ~_is(targets, self.unlabeled)
+        known = _categories(targets[labelled])
+        self.classes_, codes = np.unique(known, return_inverse=True)
+
+        self.categorizer_ = clone(self.categorizer).fit(X, None)
+        self._take_features()
+        clusters = np.asarray(self.categorizer_.predict(X))
+        counts = np.zeros((len(self._centers()), len(self.classes_)), dtype=np.int64)
+        np.add.at(counts, (clusters[labelled], codes), 1)
+        self._decide(counts)
+        self._labelled = labelled
+        self._clusters = clusters
+        self._typicality = _typicality(self.categorizer_, X)
+        return self
+
+    @classmethod
+    def from_names(
+        cls, categorizer: Categorizer, names: Mapping[int, str]
+    ) -> ClusterMajorityClassifier:
+        """Name the clusters of a fitted categorizer.
+
+        Parameters
+        ----------
+        categorizer : clusterer
+            Fitted; it is used as it is.
+        names : mapping of int to str
+            The category of each cluster. Clusters of the same name are one category; a
+            cluster that is left out takes the category of the nearest that is named.
+
+        Returns
+        -------
+        ClusterMajorityClassifier
+            Fitted, but for `query`, which needs images.
+
+        Raises
+        ------
+        ValueError
+            If there are no names, a name is empty, or a cluster is not there.
+
+        Examples
+        --------
+        >>> from sklearn.cluster import KMeans
+        >>> from skdeepcluster import ClusterMajorityClassifier
+        >>> categorizer = KMeans(3, random_state=0).fit([[0.0], [1.0], [5.0]])
+        >>> cluster_of_5 = int(categorizer.predict([[5.0]])[0])
+        >>> names = {0: "small", 1: "small", 2: "small"} | {cluster_of_5: "large"}
+        >>> named = ClusterMajorityClassifier.from_names(categorizer, names)
+        >>> named.predict([[0.9], [4.0]]).tolist()
+        ['small', 'large']
+        """
+        check_is_fitted(categorizer)
+        named = cls(FrozenEstimator(categorizer))
+        named.categorizer_ = named.categorizer
+        n_clusters = len(named._centers())
+        if not names:
+            raise ValueError("No cluster has a name; give at least one.")
+        for cluster, name in names.items():
+            if cluster not in range(n_clusters):
+                raise ValueError(
+                    f"There is no cluster {cluster!r} to be named {name!r}: clusters "
+                    f"are numbered from 0 to {n_clusters - 1}."
+                )
+            if not name:
+                raise ValueError(
+                    f"The name of cluster {cluster} is empty; leave it out."
+                )
+        named.classes_, codes = np.unique(list(names.values()), return_inverse=True)
+        counts = np.zeros((n_clusters, len(named.classes_)), dtype=np.int64)
+        counts[np.array(list(names), dtype=np.intp), codes] = 1
+        named._decide(counts)
+        named._take_features()
+        return named
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Categorise images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What `categorizer` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Of `classes_`.
+        """
+        clusters = self._assign(X)
+        return self.cluster_classes_[clusters]
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Give the shares of categories among the labelled images of a cluster.
+
+        With one label in a cluster, all of it has that label's category with a share of
+        1, which says how the labels were shared out and not how sure that is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            What `categorizer` takes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of `classes_`; rows add up to 1.
+        """
+        clusters = self._assign(X)
+        return self._shares[clusters]
+
+    def query(self, n: int) -> NDArray[np.int64]:
+        """Which of the images of `fit` to label next.
+
+        First the most typical image of every cluster that has no label, large clusters
+        before small ones. Then, one by one, the least typical image without a label of
+        the cluster that is expected to hold most images of other categories: its size
+        times the share that its labels leave to them, by Laplace's rule of succession.
+
+        Parameters
+        ----------
+        n : int
+            How many, at least 1.
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+            Row numbers, each once, none that is labelled. Fewer when no more are left.
+
+        Raises
+        ------
+        AttributeError
+            If there are no images to choose from, for clusters were named.
+        ValueError
+            If `n` is less than 1.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_clusters"):
+            raise AttributeError(
+                "Clusters were named, so there are no images to choose from; fit on "
+                "images, with the categorizer in a FrozenEstimator, to have query."
+            )
+        if n < 1:
+            raise ValueError(f"n={n} images cannot be chosen; ask for at least 1.")
+        totals = self.cluster_counts_.sum(1)
+        most = self.cluster_counts_.max(1, initial=0)
+        sizes = np.bincount(self._clusters, minlength=len(totals))
+        by_typicality = np.argsort(-self._typicality, kind="stable")
+        waiting = {
+            cluster: [
+                int(image)
+                for image in by_typicality[self._clusters[by_typicality] == cluster]
+                if not self._labelled[image]
+            ]
+            for cluster in np.flatnonzero(sizes).tolist()
+        }
+        waiting = {cluster: images for cluster, images in waiting.items() if images}
+        chosen: list[int] = []
+        while waiting and len(chosen) < n:
+            unknown = [cluster for cluster in waiting if totals[cluster] == 0]
+            if unknown:
+                cluster = max(unknown, key=sizes.__getitem__)
+                chosen.append(waiting[cluster].pop(0))
+            else:
+                others = 1 - (most + 1) / (totals + max(2, len(self.classes_)))
+                cluster = max(waiting, key=(sizes * others).__getitem__)
+                chosen.append(waiting[cluster].pop())
+            # Reckon with a label that agrees, until there is one.
+            totals[cluster] += 1
+            most[cluster] += 1
+            if not waiting[cluster]:
+                del waiting[cluster]
+        return np.array(chosen, dtype=np.int64)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.categorizer).input_tags
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "cluster_classes_")
+
+    def _assign(self, X: ArrayLike) -> NDArray[np.int64]:
+        check_is_fitted(self)
+        if len(self.classes_) == 0:
+            raise ValueError(
+                f"There are no categories: every y in fit was {self.unlabeled!r}, "
+                "which is `unlabeled`. Label the images that query names, then fit."
+            )
+        validate_data(self, X, reset=False, skip_check_array=True, ensure_2d=False)
+        rows = _as_floats_of(self._centers(), X)
+        return np.asarray(self.categorizer_.predict(rows))
+
+    def _take_features(self) -> None:
+        """As the categorizer has them: of images, it counts pixels."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.categorizer_, name):
+                setattr(self, name, getattr(self.categorizer_, name))
+
+    def _centers(self) -> NDArray[Any]:
+        try:
+            return self.categorizer_.cluster_centers_
+        except AttributeError:
+            raise TypeError(
+                f"{type(self.categorizer).__name__} has no cluster_centers_, without "
+                "which a cluster has no nearest one; use DeepClusterCategorizer or "
+                "KMeans."
+            ) from None
+
+    def _decide(self, counts: NDArray[np.int64]) -> None:
+        """Majorities of clusters, and of neighbours where there is no label."""
+        self.cluster_counts_ = counts
+        self.inferred_ = counts.sum(1) == 0
+        centers = self._centers()
+        labelled = np.flatnonzero(~self.inferred_)
+        if len(labelled) == 0:
+            self.cluster_classes_ = self.classes_[:0]
+            return
+        nearest = pairwise_distances(centers, centers[labelled]).argmin(1)
+        counts = np.where(self.inferred_[:, None], counts[labelled[nearest]], counts)
+        self._shares = counts / counts.sum(1, keepdims=True)
+        self.cluster_classes_ = self.classes_[counts.argmax(1)]
+
+
+def _is(y: NDArray[Any], value: object) -> NDArray[np.bool_]:
+    """Where `y` is a value that may be NaN or None."""
+    if isinstance(value, float) and np.isnan(value):
+        return np.array([isinstance(each, float) and each != each for each in y])
+    return np.array([each is value or bool(each == value) for each in y], dtype=bool)
+
+
+def _categories(y: NDArray[Any]) -> NDArray[Any]:
+    """Labels without those that stand for none, as numbers or as text."""
+    if y.dtype == object:
+        values = y.tolist()
+        kinds = sorted({type(each).__name__ for each in values})
+        if len(kinds) > 1 and "str" in kinds:
+            raise ValueError(
+                f"y has values of the types {', '.join(kinds)}, which cannot be "
+                "sorted; make all of them text or all of them numbers, or say with "
+                "`unlabeled` what stands for an image without a label."
+            )
+        y = np.array(values)
+    assert_all_finite(y, input_name="y")
+    if len(y):
+        check_classification_targets(y)
+    return y
+
+
+def _as_floats_of(centers: NDArray[Any], X: Any) -> Any:
+    """Rows as floats of the size of the centres: KMeans fails on any other."""
+    size = getattr(X, "dtype", None)
+    if size in (np.float32, np.float64) and X.shape[1:] == centers.shape[1:]:
+        return X.astype(centers.dtype, copy=False)
+    return X
+
+
+def _typicality(categorizer: Any, X: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Minus the distance of each image to the centre of its cluster."""
+    if hasattr(categorizer, "score_samples"):
+        return np.asarray(categorizer.score_samples(X))
+    return -pairwise_distances_argmin_min(X, categorizer.cluster_centers_)[1]
