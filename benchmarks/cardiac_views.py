@@ -12,48 +12,20 @@ from __future__ import annotations
 import argparse
 import time
 
-import torch
-import torch.nn.functional as F
 from _common import machine, median_and_range, pixels_and_kmeans, table
+from _supervised import predictions
 from sklearn.model_selection import GroupShuffleSplit
 
-from skdeepcluster import Augmentation, cluster_purity_score
-from skdeepcluster._engine import backbones
-from skdeepcluster._engine.augment import random_views
+from skdeepcluster import cluster_purity_score
 from skdeepcluster.datasets import CARDIAC_VIEWS, make_cardiac_views
 
-VIEW = Augmentation(intensity=0.2).get_params()
 
-
-def accuracy_on_unseen_subjects(X, y, subjects, seed, n_epochs=30):
+def accuracy_on_unseen_subjects(X, y, subjects, seed):
     """Of a small_cnn trained on the labels of three quarters of the subjects."""
     split = GroupShuffleSplit(1, test_size=0.25, random_state=seed)
     train, test = next(split.split(X, y, subjects))
-    torch.manual_seed(seed)
-    backbone = backbones.build("small_cnn", in_channels=1, size=X.shape[1:])
-    head = torch.nn.Linear(backbone.n_features, len(CARDIAC_VIEWS))
-    network = torch.nn.Sequential(backbone.body, head)
-    pixels = torch.from_numpy(X).float().unsqueeze(1)
-    pixels = (pixels - pixels[train].mean()) / pixels[train].std()
-    labels = torch.from_numpy(y)
-    optimizer = torch.optim.SGD(
-        network.parameters(), 0.02, momentum=0.9, weight_decay=1e-4
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_epochs)
-    network.train()
-    for _ in range(n_epochs):
-        for batch in torch.from_numpy(train)[torch.randperm(len(train))].split(64):
-            loss = F.cross_entropy(
-                network(random_views(pixels[batch], **VIEW)), labels[batch]
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        schedule.step()
-    network.eval()
-    with torch.no_grad():
-        predicted = torch.cat([network(part).argmax(1) for part in pixels.split(256)])
-    return float((predicted[test] == labels[test]).float().mean())
+    predicted = predictions(X, y, train, seed)
+    return float((predicted[test] == y[test]).mean())
 
 
 def main():
