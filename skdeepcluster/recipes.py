@@ -123,8 +123,8 @@ as in SwAV). A few thousand images are so few steps that pseudo-labels an epoch 
 the network back; `benchmarks/RESULTS.md` has the figures. K-means on the embedding then
 makes the clusters, from a start that Ward's criterion finds. Grey level is kept
 (standardised over the set), but as a hint rather than a rule: intensity and shading
-vary. More `n_epochs` made purer clusters of 3,000 images, but not of 12,001 with
-classes that grey level tells apart; `n_clusters` does not change the network.
+vary. More `n_epochs` make purer clusters of a few thousand images, hardly of ten
+thousand; `n_clusters` does not change the network.
 """
 
 RECIPES = {
