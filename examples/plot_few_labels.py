@@ -27,8 +27,8 @@ est.fit(images)
 # %%
 # Which images to label
 # ---------------------
-# Without a label, ``query`` names the most typical image of each cluster, large clusters
-# first.
+# Without a label, ``query`` names the most typical image of each cluster, large
+# clusters first. These are the first 40.
 
 labels = np.full(len(images), -1)  # -1 stands for no label
 classifier = ClusterMajorityClassifier(FrozenEstimator(est), unlabeled=-1)
