@@ -342,7 +342,7 @@ class DeepClusterCategorizer(
     >>> cluster_purity_score(categories, labels) > 0.7
     True
     >>> est.transform(images[:3]).shape
-    (3, 128)
+    (3, 512)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
