@@ -70,7 +70,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     n_features_in_ : int
         Of `categorizer_`, where it has them.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only if `X` had column names that are all strings.
 
     See Also
