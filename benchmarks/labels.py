@@ -21,6 +21,7 @@ from _common import (
     table,
 )
 from _supervised import predictions
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -41,19 +42,20 @@ def accuracies(X, y, k, per_cluster, seed):
     ours = ClusterMajorityClassifier(FrozenEstimator(est), unlabeled=UNLABELED)
     shuffled = np.random.default_rng(seed).permutation(len(y))
     few = np.full(len(y), UNLABELED)
+    ours.fit(X, few)
     found = {}
 
     def note(method, predicted):
         found.setdefault(method, []).append(float((predicted == y).mean()))
 
     for times in per_cluster:
-        asked = ours.fit(X, few).query(times * k - (few != UNLABELED).sum())
+        asked = ours.query(times * k - (few != UNLABELED).sum())
         few[asked] = y[asked]
         labelled = np.flatnonzero(few != UNLABELED)
         note("clusters", ours.fit(X, few).predict(X))
         random = np.full(len(y), UNLABELED)
         random[shuffled[: len(labelled)]] = y[shuffled[: len(labelled)]]
-        note("clusters, labels at random", ours.fit(X, random).predict(X))
+        note("clusters, labels at random", clone(ours).fit(X, random).predict(X))
         for what, rows in (("embedding", embedding), ("pixels, PCA-50", pixels)):
             spreading = LabelSpreading(kernel="knn", n_neighbors=10, max_iter=100)
             note(f"label spreading, {what}", spreading.fit(rows, few).predict(rows))

@@ -281,16 +281,13 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         totals = self.cluster_counts_.sum(1)
         most = self.cluster_counts_.max(1, initial=0)
         sizes = np.bincount(self._clusters, minlength=len(totals))
-        by_typicality = np.argsort(-self._typicality, kind="stable")
+        order = np.argsort(-self._typicality, kind="stable")
+        unlabelled = order[~self._labelled[order]]
+        theirs = self._clusters[unlabelled]
         waiting = {
-            cluster: [
-                int(image)
-                for image in by_typicality[self._clusters[by_typicality] == cluster]
-                if not self._labelled[image]
-            ]
-            for cluster in np.flatnonzero(sizes).tolist()
+            cluster: unlabelled[theirs == cluster].tolist()
+            for cluster in np.unique(theirs).tolist()
         }
-        waiting = {cluster: images for cluster, images in waiting.items() if images}
         chosen: list[int] = []
         while waiting and len(chosen) < n:
             unknown = [cluster for cluster in waiting if totals[cluster] == 0]

@@ -9,30 +9,21 @@ import skdeepcluster
 
 ROOT = Path(skdeepcluster.__file__).parent
 
+ABOVE_THE_ENGINE = [
+    "_categorizer",
+    "_augmentation",
+    "_doubts",
+    "_model_file",
+    "review",
+    "archive",
+    "cli",
+]
 FORBIDDEN = {
-    "_engine": [
-        "_categorizer",
-        "_augmentation",
-        "_doubts",
-        "_model_file",
-        "review",
-        "archive",
-        "cli",
-    ],
+    "_engine": [*ABOVE_THE_ENGINE, "_majority"],
     "archive": ["_engine", "_categorizer", "review", "cli", "torch"],
     "datasets": ["_engine", "_categorizer", "review", "archive", "cli", "torch"],
     "metrics": ["_engine", "_categorizer", "review", "archive", "cli"],
-    "_majority": [
-        "_engine",
-        "_categorizer",
-        "_augmentation",
-        "_doubts",
-        "_model_file",
-        "review",
-        "archive",
-        "cli",
-        "torch",
-    ],
+    "_majority": ["_engine", *ABOVE_THE_ENGINE, "torch"],
     "_doubts": ["_categorizer", "review", "archive", "cli"],
     "_categorizer": ["review", "archive", "cli"],
     "review": ["archive", "cli"],
