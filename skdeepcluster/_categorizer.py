@@ -962,10 +962,19 @@ class DeepClusterCategorizer(
 
     def _assign(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Labels and distances."""
+        with runtime.session(self._fitted_device()):
+            embedding = self._embed(X).cpu().numpy()
+        return self._assign_embedding(embedding)
+
+    def _assign_embedding(
+        self, embedding: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Labels and distances of what `transform` gave."""
         device = self._fitted_device()
         with runtime.session(device):
             centroids = torch.tensor(self.cluster_centers_, device=device)
-            labels, distances = assign(self._embed(X), centroids)
+            points = torch.tensor(embedding, device=device)
+            labels, distances = assign(points, centroids)
             return labels.cpu().numpy(), distances.cpu().numpy()
 
 

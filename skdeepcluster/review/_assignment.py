@@ -1,0 +1,82 @@
+"""Where images lie among the clusters: own centre, next centre, and how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import pairwise_distances
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+_CHUNK = 8192  # images whose distances to all centres are held at once
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Images among the clusters of an estimator."""
+
+    embedding: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    distances: NDArray[np.float32]
+    """To the own centre."""
+    others: NDArray[np.int64]
+    """The cluster whose centre is second nearest; the own one where there is no other."""
+    margins: NDArray[np.float32]
+    """How much farther that centre is, at least 0; infinite where there is none."""
+
+    @classmethod
+    def of(cls, estimator: DeepClusterCategorizer, X: ArrayLike) -> Assignment:
+        """Embed and assign images."""
+        embedding = np.asarray(estimator.transform(X))  # or a table, by set_output
+        labels, distances = estimator._assign_embedding(embedding)
+        others = labels.copy()
+        margins = np.full(len(labels), np.inf, dtype=np.float32)
+        if estimator.n_clusters_ > 1:
+            centers = estimator.cluster_centers_
+            for first in range(0, len(labels), _CHUNK):
+                part = slice(first, first + _CHUNK)
+                far = pairwise_distances(embedding[part], centers)
+                rows = np.arange(len(far))
+                far[rows, labels[part]] = np.inf
+                others[part] = far.argmin(1)
+                margins[part] = far.min(1) - distances[part]
+        return cls(embedding, labels, distances, others, np.maximum(margins, 0))
+
+    def members(self) -> dict[int, NDArray[np.intp]]:
+        """The images of each cluster that has any, the most typical first."""
+        order = np.lexsort((self.distances, self.labels))
+        clusters, firsts = np.unique(self.labels[order], return_index=True)
+        parts = np.split(order, firsts[1:])
+        return dict(zip(clusters.tolist(), parts, strict=True))
+
+
+def spread_over(points: NDArray[Any], n: int) -> list[int]:
+    """Points far from each other, the first of them first.
+
+    Each next one is the farthest from all that were chosen (Gonzalez, 1985, "Clustering
+    to minimize the maximum intercluster distance").
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_dimensions)
+        At least one.
+    n : int
+        How many; all, where there are fewer.
+
+    Returns
+    -------
+    list of int
+        Row numbers.
+    """
+    chosen = [0]
+    gaps = np.linalg.norm(points - points[0], axis=1)
+    while len(chosen) < min(n, len(points)):
+        gaps[chosen[-1]] = -1  # equal points are chosen once each, too
+        chosen.append(int(gaps.argmax()))
+        gaps = np.minimum(gaps, np.linalg.norm(points - points[chosen[-1]], axis=1))
+        gaps[chosen] = -1
+    return chosen

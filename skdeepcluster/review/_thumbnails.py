@@ -1,0 +1,82 @@
+"""Images as small pictures of equal size."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class GreyRange(NamedTuple):
+    """The pixel values that are shown as black and as white."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, pixels: NDArray[Any]) -> GreyRange:
+        """From the darkest to the brightest percent."""
+        low, high = np.percentile(pixels.astype(np.float64), (1, 99))
+        return cls(float(low), float(high))
+
+
+def thumbnail(image: NDArray[Any], size: int, shown: GreyRange) -> Image.Image:
+    """An image scaled to fit a square, its aspect kept.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width), (height, width, 1) or (height, width, 3)
+        Any real dtype.
+    size : int
+        Pixels of the longer side.
+    shown : GreyRange
+        What becomes black and white.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Of 8 bits, grey or RGB.
+    """
+    low, high = shown
+    scaled = (image.astype(np.float64) - low) / (high - low if high > low else 1)
+    pixels = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    picture = Image.fromarray(pixels)
+    zoom = size / max(picture.size)
+    width, height = (max(1, round(side * zoom)) for side in picture.size)
+    smooth = Image.Resampling.NEAREST if zoom > 2 else Image.Resampling.BILINEAR
+    return picture.resize((width, height), smooth)
+
+
+def sheet(
+    images: NDArray[Any], rows: list[NDArray[np.intp]], n_columns: int, tile: int
+) -> NDArray[np.uint8]:
+    """Rows of images in white squares.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Also a memory map; only what is shown is read.
+    rows : list of ndarray of int
+        The images of each row, at most `n_columns`.
+    n_columns : int
+        Squares in a row.
+    tile : int
+        Pixels of a square's side.
+
+    Returns
+    -------
+    ndarray of shape (len(rows) * tile, n_columns * tile, 3), uint8
+    """
+    shown = GreyRange.of(images[np.sort(np.concatenate(rows))])
+    paper = Image.new("RGB", (n_columns * tile, len(rows) * tile), "white")
+    for row, members in enumerate(rows):
+        for column, member in enumerate(members):
+            picture = thumbnail(images[member], tile - 2, shown)
+            left = column * tile + (tile - picture.width) // 2
+            top = row * tile + (tile - picture.height) // 2
+            paper.paste(picture, (left, top))
+    return np.asarray(paper)
