@@ -21,12 +21,11 @@ from pathlib import Path
 
 import numpy as np
 from _common import Rows, machine, name_of, pixels_and_kmeans, table
-from sklearn.callback import ScoringMonitor
 from sklearn.metrics import normalized_mutual_info_score
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
-from skdeepcluster.metrics import pseudo_label_nmi, pseudo_label_purity
-from skdeepcluster.review import plot_history
+from skdeepcluster.metrics import pseudo_label_monitor
+from skdeepcluster.review import TrainingHistoryDisplay
 
 SETTINGS = ("balanced", "whole", "long tail")
 TAIL = (43, 12, 4)
@@ -78,27 +77,22 @@ def fit(X, y, options):
     if options.epochs is not None:
         parameters["n_epochs"] = options.epochs
     est = DeepClusterCategorizer.from_recipe(options.recipe, **parameters)
-    monitor = ScoringMonitor(
-        scoring={"nmi": pseudo_label_nmi, "purity": pseudo_label_purity}
-    )
+    monitor = pseudo_label_monitor()
     callbacks = [monitor]
     if options.seconds is not None:
         callbacks.append(TimeLimit(options.seconds))
     start = time.perf_counter()
     est.set_callbacks(*callbacks).fit(X, y)
     seconds = time.perf_counter() - start
-    log = monitor.get_logs().data_as_pandas
-    epochs = log[log.task_name == "epoch"]
-    curves = {name: epochs[name].tolist() for name in ("nmi", "purity")}
-    return est, curves, seconds
+    return est, TrainingHistoryDisplay.from_estimator(est, monitor=monitor), seconds
 
 
 def measure(X, y, name, options):
-    est, curves, seconds = fit(X, y, options)
+    est, display, seconds = fit(X, y, options)
     if options.figures is not None:
         options.figures.mkdir(parents=True, exist_ok=True)
         file = options.figures / f"{options.recipe}-{name.replace(' ', '-')}.png"
-        plot_history(est, **curves).savefig(file)
+        display.figure_.savefig(file)
     history = est.history_
     return {
         "n": len(X),
@@ -112,7 +106,7 @@ def measure(X, y, name, options):
         "precision": est.precision_,
         "loss": history["loss"].tolist(),
         "nmi_previous_curve": history["nmi_previous"].tolist(),
-        **{f"{name}_curve": values for name, values in curves.items()},
+        **{f"{name}_curve": curve.tolist() for name, curve in display.scores.items()},
     }
 
 

@@ -31,14 +31,10 @@ for view, panel in enumerate(axes.flat):
 # scikit-learn's callback scores every epoch's own assignment; ``y`` reaches nothing
 # else. 104 clusters are the paper's 8 for each of 13 classes.
 
-from sklearn.callback import ScoringMonitor
-
 from skdeepcluster import DeepClusterCategorizer
-from skdeepcluster.metrics import pseudo_label_nmi, pseudo_label_purity
+from skdeepcluster.metrics import pseudo_label_monitor
 
-monitor = ScoringMonitor(
-    scoring={"nmi": pseudo_label_nmi, "purity": pseudo_label_purity}
-)
+monitor = pseudo_label_monitor()
 est = DeepClusterCategorizer.from_recipe("fast", n_clusters=104, random_state=0)
 est.set_callbacks(monitor).fit(images, views)
 
@@ -46,8 +42,6 @@ est.set_callbacks(monitor).fit(images, views)
 # Figure 2 of the paper
 # ---------------------
 
-from skdeepcluster.review import plot_history
+from skdeepcluster.review import TrainingHistoryDisplay
 
-log = monitor.get_logs().data_as_pandas
-epochs = log[log["task_name"] == "epoch"]
-plot_history(est, nmi=epochs["nmi"], purity=epochs["purity"])
+TrainingHistoryDisplay.from_estimator(est, monitor=monitor)

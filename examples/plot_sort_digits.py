@@ -26,21 +26,18 @@ labels = est.fit_predict(digits.images)
 # A sudden fall of the NMI between the assignments of adjacent epochs, or a sudden rise
 # of the loss, would be a sign of worse clusters.
 
-from skdeepcluster.review import plot_history
+from skdeepcluster.review import TrainingHistoryDisplay
 
-plot_history(est)
+TrainingHistoryDisplay.from_estimator(est)
 
 # %%
 # What was found
 # --------------
 # A row per cluster, its most typical images first; here the first ten clusters.
 
-from skdeepcluster.review import plot_montage
+from skdeepcluster.review import ClusterMontageDisplay
 
-shown = labels < 10
-plot_montage(
-    digits.images[shown], labels[shown], est.score_samples(digits.images[shown])
-)
+ClusterMontageDisplay.from_estimator(est, digits.images[labels < 10])
 
 # %%
 # How pure it is

@@ -256,6 +256,11 @@ class DeepClusterCategorizer(
     inertia_ : float
         Sum of squared distances of the images to their centroids.
 
+    distance_limits_ : ndarray of shape (n_clusters_,), float32
+        The distance to its centroid that 99 % of a cluster's images do not exceed, of
+        those that `fit` saw. A new image beyond it is unlike them, and may be of a
+        kind that was never seen.
+
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
         The assignment that the last epoch was trained on: what the paper's Table 1
         reports, of augmented images unless `augment_clustering` is false. Empty
@@ -284,6 +289,10 @@ class DeepClusterCategorizer(
         How the images were read from files (`image_size`, `channels`, `frames`,
         `window`), where the command line did so; it is saved with the model, so that
         new files are read in the same way. None after `fit`.
+
+    names_ : dict of int to str
+        Names of clusters, where the command line or you gave some; they are saved with
+        the model. Empty after `fit`.
 
     pixel_mean_, pixel_std_ : ndarray of shape (n_channels,) or (n_features,)
         Of the set, where the set was standardised; else None.
@@ -564,7 +573,11 @@ class DeepClusterCategorizer(
             self.labels_ if epoch_labels is None else epoch_labels.cpu().numpy()
         )
         self.n_epochs_ = len(history)
+        self.distance_limits_ = _distance_limits(
+            self.labels_, clustering.distances.cpu().numpy()
+        )
         self.reader_: dict[str, Any] | None = None
+        self.names_: dict[int, str] = {}
         self.history_ = {
             name: np.array([epoch[name] for epoch in history]) for name in _HISTORY
         }
@@ -988,6 +1001,16 @@ def _fitted_attributes(body: torch.nn.Module, clustering: Clustering) -> dict[st
         "n_clusters_": len(kept),
         "_whitening": clustering.whitening,
     }
+
+
+def _distance_limits(
+    labels: NDArray[np.int64], distances: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The distance that 99 % of each cluster's images do not exceed; none is empty."""
+    ranked = distances[np.lexsort((distances, labels))]
+    sizes = np.bincount(labels)
+    places = np.ceil(0.99 * (sizes - 1)).astype(np.intp)
+    return ranked[np.cumsum(sizes) - sizes + places]
 
 
 def _summary(epoch: Epoch, n_clusters: int) -> dict[str, float]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = "skdeepcluster"
 VERSION = 1
-_ARRAYS = ("cluster_centers_", "labels_", "last_epoch_labels_")
+_ARRAYS = ("cluster_centers_", "distance_limits_", "labels_", "last_epoch_labels_")
 _MAYBE_ARRAYS = ("pixel_mean_", "pixel_std_")
 _VALUES = (
     "image_shape_",
@@ -53,6 +53,8 @@ def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> No
         attributes["feature_names_in_"] = list(estimator.feature_names_in_)
 
     attributes["reader_"] = estimator.reader_
+    # Of JSON, the keys of a dictionary are text.
+    attributes["names_"] = [[int(key), name] for key, name in estimator.names_.items()]
 
     arrays = {name: getattr(estimator, name) for name in (*_ARRAYS, *_MAYBE_ARRAYS)}
     arrays |= {f"history_.{name}": row for name, row in estimator.history_.items()}
@@ -145,6 +147,11 @@ def _rebuild(
     estimator.reader_ = attributes.get("reader_")
     if not isinstance(estimator.reader_, dict | None):
         raise ValueError("how its images were read is no dictionary")
+    estimator.names_ = {int(key): str(name) for key, name in attributes["names_"]}
+    if not set(estimator.names_) <= set(range(estimator.n_clusters_)):
+        raise ValueError("names are given to clusters that are not there")
+    if not all(map(str.isprintable, estimator.names_.values())):
+        raise ValueError("names hold what cannot be printed")
     for name in _ARRAYS:
         setattr(estimator, name, tensors[name].numpy())
     for name in _MAYBE_ARRAYS:
@@ -181,6 +188,8 @@ def _rebuild(
         n_features = len(estimator._whitening.components)
     if estimator.cluster_centers_.shape != (estimator.n_clusters_, n_features):
         raise ValueError("the centroids do not fit the network")
+    if estimator.distance_limits_.shape != (estimator.n_clusters_,):
+        raise ValueError("the limits of distances do not fit the centroids")
     return estimator
 
 

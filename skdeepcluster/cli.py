@@ -1,29 +1,26 @@
-"""The command line: `skdeepcluster demo`, `categorize` and `assign`."""
+"""The command line: `skdeepcluster demo`, `categorize`, `name` and `assign`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skdeepcluster import __version__
+from skdeepcluster._arguments import parser
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+    from sklearn.callback import ScoringMonitor
 
     from skdeepcluster import DeepClusterCategorizer
+    from skdeepcluster.review._assignment import Assignment
 
 # What takes long to import is imported where it is needed, for a quick --help.
-
-_ARCHIVE = (
-    ".npy file, .npz file (array 'images'), or a folder of DICOM, NIfTI, PNG, JPEG and "
-    "TIFF files, whatever their names"
-)
 
 
 class _Images(NamedTuple):
@@ -32,6 +29,8 @@ class _Images(NamedTuple):
     images: NDArray[Any]
     names: pd.DataFrame
     """Columns image, frame and slice; empty where that does not apply."""
+    series: pd.Series[int] | None
+    """Of files that are in one; None where there are no files."""
     n_skipped: int
     reader: dict[str, Any] | None
 
@@ -49,10 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 2 where an argument or a file is not what it should be.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        run: Callable[[argparse.Namespace], None] = options.run
-        run(options)
+        _COMMANDS[options.command](options)
     except (ValueError, OSError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"skdeepcluster: error: {reason}", file=sys.stderr)
@@ -61,144 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("skdeepcluster: interrupted", file=sys.stderr)
         return 130
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="skdeepcluster",
-        description="Sort unlabelled images into pure clusters.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    demo = commands.add_parser(
-        "demo", help="sort 2,000 schematic views of the heart that it draws itself"
-    )
-    demo.add_argument(
-        "-o", "--output", type=Path, default=Path("skdeepcluster-demo"), metavar="OUT"
-    )
-    demo.set_defaults(run=_demo, n_clusters=104, image_size=None, epochs=30)
-
-    categorize = commands.add_parser(
-        "categorize", help="sort an archive of images of your own"
-    )
-    categorize.add_argument(
-        "path",
-        type=Path,
-        metavar="PATH",
-        help=_ARCHIVE,
-    )
-    categorize.add_argument(
-        "-k",
-        "--n-clusters",
-        type=int,
-        required=True,
-        metavar="K",
-        help="clusters to find: some 8 times the categories that you expect",
-    )
-    categorize.add_argument(
-        "--image-size",
-        type=int,
-        metavar="PIXELS",
-        help="height and width at which the network sees images; of a folder's also "
-        "that at which they are read, at least 64 (default: the recipe's)",
-    )
-    categorize.add_argument(
-        "--frames",
-        choices=["first", "all", "middle"],
-        default="first",
-        help="of images of the same place in a series, the first in time, all, or the "
-        "middle one (default: first)",
-    )
-    categorize.add_argument(
-        "--window",
-        type=_window,
-        default="series",
-        metavar="series|image|LOW,HIGH|none",
-        help="what becomes black and white: percentiles of the series or of the image, "
-        "or two values; none keeps the values (default: series)",
-    )
-    categorize.add_argument(
-        "--labels",
-        type=Path,
-        metavar="FILE",
-        help=".npy or .npz (array 'labels') of known categories, in the order of the "
-        "images: adds purity and NMI to summary and history, and changes nothing else",
-    )
-    categorize.set_defaults(run=_categorize)
-
-    assign = commands.add_parser(
-        "assign", help="find the clusters of new images, with a model that is there"
-    )
-    assign.add_argument(
-        "model",
-        type=Path,
-        metavar="MODEL",
-        help="model.safetensors, or the folder that categorize wrote it to",
-    )
-    assign.add_argument("path", type=Path, metavar="PATH", help=_ARCHIVE)
-    assign.set_defaults(run=_assign)
-
-    for command in (categorize, assign):
-        command.add_argument(
-            "-o",
-            "--output",
-            type=Path,
-            required=True,
-            metavar="OUT",
-            help="folder for the results; made if need be, files in it are replaced",
-        )
-        command.add_argument(
-            "--anonymous-paths",
-            type=Path,
-            nargs="?",
-            const=True,
-            metavar="KEY",
-            help="write numbers instead of the paths of files, and which is which to "
-            "the file KEY (default: OUT-paths.csv, beside OUT)",
-        )
-        command.add_argument(
-            "--strict",
-            action="store_true",
-            help="end at the first file that cannot be read",
-        )
-        command.add_argument(
-            "--jobs",
-            type=int,
-            default=-1,
-            metavar="N",
-            help="processes that read files (default: one for each core)",
-        )
-
-    for command in (demo, categorize):
-        command.add_argument(
-            "--recipe", default="fast", help="named set of parameters (default: fast)"
-        )
-        command.add_argument(
-            "--epochs",
-            type=int,
-            metavar="N",
-            help="(default: the recipe's; of the demo 30)",
-        )
-        command.add_argument("--seed", type=int, default=0, help="(default: 0)")
-        command.add_argument(
-            "--device", default="auto", help="auto, cpu or cuda (default: auto)"
-        )
-    return parser
-
-
-def _window(text: str) -> str | tuple[float, float] | None:
-    if text in ("series", "image"):
-        return text
-    if text == "none":
-        return None
-    try:
-        low, high = map(float, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is none of series, image, none, and two numbers with a comma"
-        ) from None
-    return low, high
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -235,30 +95,166 @@ def _categorize(options: argparse.Namespace) -> None:
     _sort(est, options.output, found, labels)
 
 
-def _assign(options: argparse.Namespace) -> None:
+def _name(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from skdeepcluster import DeepClusterCategorizer
+    from skdeepcluster.archive._store import write_table
+    from skdeepcluster.review._names import read_names
 
-    model = options.model
-    if model.is_dir():
-        model = model / "model.safetensors"
-    est = DeepClusterCategorizer.load(model)
+    output = options.output
+    est = _load(output)
+    table = _read_clusters(output / "clusters.csv")
+    if not np.array_equal(table["cluster"], est.labels_):
+        raise ValueError(
+            f"{output / 'clusters.csv'} does not hold the clusters of the model beside "
+            "it; run skdeepcluster categorize again."
+        )
+    names = read_names(options.names, est.n_clusters_, len(table))
+    table["category"] = names.of(est.labels_)
+    write_table(output / "clusters.csv", table, float_format="%.5f")
+    est.names_ = names.categories
+    est.save(output / "model.safetensors")
+    written = {
+        "clusters.csv": "now with the category of each image",
+        "model.safetensors": "now with the names, for new images",
+    }
+    if est.reader_ is not None:
+        series = _read_series(output / "index.csv", len(table))
+        written |= _write_series(output, table["category"], series)
+    _print_categories(table["category"], names.categories, est.n_clusters_)
+    _print_written(output, written)
+
+
+def _assign(options: argparse.Namespace) -> None:
+    from skdeepcluster.archive._layout import check_layout
+    from skdeepcluster.review._names import Names
+
+    est = _load(options.model)
     if options.path.is_dir() and est.reader_ is None:
         raise ValueError(
-            f"{model} was fitted to an array, and does not say how files are read: "
-            "give an array file, or fit it to a folder with skdeepcluster categorize."
+            f"{options.model} was fitted to an array, and does not say how files are "
+            "read: give an array file, or fit it to a folder with skdeepcluster "
+            "categorize."
         )
+    if options.sort_into is not None:
+        if not options.path.is_dir() or options.anonymous_paths is not None:
+            raise ValueError(
+                f"--sort-into {options.sort_into} keeps names of files, so it takes "
+                "a folder of them, and no --anonymous-paths."
+            )
+        check_layout(options.path, options.sort_into, options.sort_by)
     found = _read(options, est.reader_ or {})
     options.output.mkdir(parents=True, exist_ok=True)
-    labels = est.predict(found.images)
-    distances = -est.score_samples(found.images)
-    _write_clusters(options.output / "clusters.csv", found.names, labels, distances)
+    labels, distances = est._assign(found.images)
+    categories = Names(est.names_).of(labels)
+    doubtful = distances > est.distance_limits_[labels]
+    table = found.names.assign(category=categories, doubt=doubtful)
+    _write_clusters(options.output / "clusters.csv", table, labels, distances)
+    written = {"clusters.csv": "the cluster and category of each image, and doubts"}
+    if est.names_ and found.series is not None:
+        written |= _write_series(options.output, categories, found.series)
+    if options.sort_into is not None:
+        _sort_files(options, found, labels, categories)
     print(
-        f"{len(labels):,} images in {len(np.unique(labels))} of the model's "
-        f"{est.n_clusters_} clusters\n"
+        f"{doubtful.sum():,} of {len(labels):,} images are farther from the centre of "
+        "their cluster than 99 % of\nthose that the model was fitted to, and may be of "
+        "a kind that it has not seen.\n"
     )
-    _print_written(options.output, _written_when_read(found) | _CLUSTERS)
+    if est.names_:
+        _print_categories(categories, est.names_, est.n_clusters_)
+    _print_written(options.output, _written_when_read(found) | written)
+
+
+def _load(model: Path) -> DeepClusterCategorizer:
+    from skdeepcluster import DeepClusterCategorizer
+
+    file = model / "model.safetensors" if model.is_dir() else model
+    if not file.exists():
+        raise FileNotFoundError(
+            f"There is no model {file}; give what skdeepcluster categorize wrote."
+        )
+    return DeepClusterCategorizer.load(file)
+
+
+def _read_clusters(path: Path) -> pd.DataFrame:
+    """A table that `_write_clusters` wrote."""
+    import pandas as pd
+
+    dtypes: Mapping[str, Any] = {"image": str, "frame": "Int64", "slice": "Int64"}
+    return pd.read_csv(
+        path,
+        dtype=dtypes,
+        keep_default_na=False,  # a file may be called NA
+        na_values={"frame": "", "slice": ""},
+        encoding_errors="surrogateescape",
+    )
+
+
+def _read_series(path: Path, n_images: int) -> pd.Series[int]:
+    import pandas as pd
+
+    series = pd.read_csv(
+        path, usecols=["series"], dtype="Int64", encoding_errors="surrogateescape"
+    )["series"]
+    if len(series) != n_images:
+        raise ValueError(
+            f"{path} has {len(series)} images, and clusters.csv {n_images}; run "
+            "skdeepcluster categorize again."
+        )
+    return series
+
+
+def _write_series(
+    output: Path, categories: ArrayLike, series: pd.Series[int]
+) -> dict[str, str]:
+    """The vote of each series, where there are any; what was written."""
+    from skdeepcluster.archive._store import write_table
+    from skdeepcluster.review import series_vote
+
+    votes = series_vote(categories, series)
+    if not len(votes):
+        return {}
+    write_table(output / "series.csv", votes, float_format="%.5f")
+    return {"series.csv": "the category of most images of each series of index.csv"}
+
+
+def _sort_files(
+    options: argparse.Namespace,
+    found: _Images,
+    labels: NDArray[Any],
+    categories: NDArray[Any],
+) -> None:
+    """Lay each file out where most of its images belong."""
+    from skdeepcluster.archive._layout import lay_out
+    from skdeepcluster.review import series_vote
+
+    folders = [
+        category or f"cluster {label:03d}"
+        for category, label in zip(categories, labels, strict=True)
+    ]
+    votes = series_vote(folders, found.names["image"])
+    of_files = dict(zip(votes["series"], votes["category"], strict=True))
+    lay_out(options.path, of_files, options.sort_into, options.sort_by)
+    print(
+        f"{len(of_files):,} files are in folders by category in {options.sort_into}\n"
+    )
+
+
+def _print_categories(
+    categories: ArrayLike, names: dict[int, str], n_clusters: int
+) -> None:
+    import numpy as np
+    import pandas as pd
+
+    counts = pd.Series(np.asarray(categories)).value_counts()
+    n_named = counts.drop("", errors="ignore").sum()
+    print(
+        f"{len(names)} of {n_clusters} clusters are named, with "
+        f"{n_named / counts.sum():.1%} of the images:\n"
+    )
+    for category, count in counts.items():
+        print(f"{count:>12,}  {category or '(no category)'}")
+    print()
 
 
 def _read(options: argparse.Namespace, reader: dict[str, Any]) -> _Images:
@@ -301,14 +297,15 @@ def _read(options: argparse.Namespace, reader: dict[str, Any]) -> _Images:
             f"{said.get('not said', 0):,}; names may be written in their pixels."
         )
     names = index[["path", "frame", "slice"]].rename(columns={"path": "image"})
-    return _Images(archive.images, names, len(archive.skipped), reader)
+    skipped = len(archive.skipped)
+    return _Images(archive.images, names, index["series"], skipped, reader)
 
 
 def _of_array(images: NDArray[Any]) -> _Images:
     import pandas as pd
 
     names = pd.DataFrame({"image": range(len(images)), "frame": "", "slice": ""})
-    return _Images(images, names, 0, None)
+    return _Images(images, names, None, 0, None)
 
 
 @contextmanager
@@ -349,40 +346,36 @@ def _sort(
     labels: NDArray[Any] | None,
 ) -> None:
     """Fit, write the results as soon as they are there, and say what was found."""
-    from sklearn.callback import ProgressBar, ScoringMonitor
+    from sklearn.callback import ProgressBar
 
-    from skdeepcluster.metrics import pseudo_label_nmi, pseudo_label_purity
+    from skdeepcluster.metrics import pseudo_label_monitor
+    from skdeepcluster.review._assignment import Assignment
 
     output.mkdir(parents=True, exist_ok=True)
     height, width = found.images.shape[1:3]
     print(f"{len(found.images):,} images of {height} × {width} pixels", flush=True)
 
-    monitor = ScoringMonitor(
-        scoring={"nmi": pseudo_label_nmi, "purity": pseudo_label_purity}
-    )
-    callbacks = [ProgressBar()] if labels is None else [ProgressBar(), monitor]
+    monitor = None if labels is None else pseudo_label_monitor()
+    callbacks = [ProgressBar()] if monitor is None else [ProgressBar(), monitor]
     start = time.perf_counter()
     est.set_callbacks(*callbacks).fit(found.images, labels)
     seconds = time.perf_counter() - start
     est.reader_ = found.reader
     est.save(output / "model.safetensors")
-    scores = est.score_samples(found.images)
-    _write_clusters(output / "clusters.csv", found.names, est.labels_, -scores)
-    curves = {}
-    if labels is not None and est.n_epochs_:
-        log = monitor.get_logs().data_as_pandas
-        epochs = log[log["task_name"] == "epoch"]
-        curves = {name: epochs[name].to_numpy() for name in ("nmi", "purity")}
-    _draw(output, found.images, est, scores, curves)
+    sorted_ = Assignment.of(est, found.images)
+    _write_clusters(
+        output / "clusters.csv", found.names, sorted_.labels, sorted_.distances
+    )
+    _draw(output, found.images, est, sorted_, monitor)
     _print_summary(est, seconds, labels)
     print()
-    written = {"model.safetensors": "the model, for new images"} | _CLUSTERS
-    written["montage.png"] = "the most typical images of each cluster"
-    written["history.png"] = "how learning went"
+    written = {
+        "model.safetensors": "the model, for new images",
+        "clusters.csv": "the cluster of each image, and its distance from it",
+        "montage.png": "the most typical images of each cluster",
+        "history.png": "how learning went",
+    }
     _print_written(output, written | _written_when_read(found))
-
-
-_CLUSTERS = {"clusters.csv": "the cluster of each image, and its distance from it"}
 
 
 def _written_when_read(found: _Images) -> dict[str, str]:
@@ -401,25 +394,36 @@ def _print_written(output: Path, written: dict[str, str]) -> None:
 
 
 def _write_clusters(
-    path: Path, names: pd.DataFrame, labels: NDArray[Any], distances: NDArray[Any]
+    path: Path, table: pd.DataFrame, labels: NDArray[Any], distances: NDArray[Any]
 ) -> None:
     from skdeepcluster.archive._store import write_table
 
-    table = names.assign(cluster=labels, distance=distances)
-    write_table(path, table, float_format="%.5f")
+    first = ["image", "frame", "slice", "cluster", "distance"]
+    table = table.assign(cluster=labels, distance=distances)
+    more = [name for name in table.columns if name not in first]
+    write_table(path, table[first + more], float_format="%.5f")
 
 
 def _draw(
     output: Path,
     images: NDArray[Any],
     est: DeepClusterCategorizer,
-    scores: NDArray[Any],
-    curves: dict[str, NDArray[Any]],
+    sorted_: Assignment,
+    monitor: ScoringMonitor | None,
 ) -> None:
-    from skdeepcluster.review import plot_history, plot_montage
+    import matplotlib
+    import matplotlib.pyplot as plt
 
-    plot_montage(images, est.labels_, scores).savefig(output / "montage.png")
-    plot_history(est, **curves).savefig(output / "history.png")
+    from skdeepcluster.review import ClusterMontageDisplay, TrainingHistoryDisplay
+
+    matplotlib.use("agg")  # nothing is shown, only written
+    montage = ClusterMontageDisplay.from_predictions(
+        images, sorted_.labels, -sorted_.distances
+    )
+    history = TrainingHistoryDisplay.from_estimator(est, monitor=monitor)
+    for name, display in (("montage", montage), ("history", history)):
+        display.figure_.savefig(output / f"{name}.png")
+        plt.close(display.figure_)
 
 
 def _print_summary(
@@ -449,6 +453,13 @@ def _print_summary(
         f"{counts.max() / counts.sum():.1%}."
     )
 
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "demo": _demo,
+    "categorize": _categorize,
+    "name": _name,
+    "assign": _assign,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

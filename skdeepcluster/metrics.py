@@ -8,16 +8,20 @@ for chance and stays near 0 there.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 from sklearn.metrics import make_scorer, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils import check_consistent_length, column_or_1d
 
+if TYPE_CHECKING:
+    from sklearn.callback import ScoringMonitor
+
 __all__ = [
     "cluster_purity_score",
     "nmi_scorer",
+    "pseudo_label_monitor",
     "pseudo_label_nmi",
     "pseudo_label_purity",
     "purity_scorer",
@@ -136,3 +140,32 @@ def pseudo_label_nmi(estimator: Any, X: Any, y: ArrayLike) -> float:
     >>> monitor = ScoringMonitor(scoring={"nmi": pseudo_label_nmi})
     """
     return float(normalized_mutual_info_score(y, estimator.labels_))
+
+
+def pseudo_label_monitor() -> ScoringMonitor:
+    """Make the callback that scores every epoch's own assignment against `y`.
+
+    Returns
+    -------
+    sklearn.callback.ScoringMonitor
+        With the scores "nmi" and "purity" of :func:`pseudo_label_nmi` and
+        :func:`pseudo_label_purity`, which
+        :class:`skdeepcluster.review.TrainingHistoryDisplay` draws.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepcluster import DeepClusterCategorizer
+    >>> from skdeepcluster.metrics import pseudo_label_monitor
+    >>> images, y = np.random.default_rng(0).random((20, 16, 16)), np.arange(20) % 2
+    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=1)
+    >>> monitor = pseudo_label_monitor()
+    >>> est = est.set_callbacks(monitor).fit(images, y)
+    >>> sorted({"nmi", "purity"} & set(monitor.get_logs().data[0]))
+    ['nmi', 'purity']
+    """
+    from sklearn.callback import ScoringMonitor
+
+    return ScoringMonitor(
+        scoring={"nmi": pseudo_label_nmi, "purity": pseudo_label_purity}
+    )

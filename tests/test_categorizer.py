@@ -70,6 +70,12 @@ def test_attributes(fitted, digits):
     assert fitted.pixel_mean_ is None
     distances = -fitted.score_samples(X)
     assert fitted.inertia_ == pytest.approx((distances**2).sum(), rel=1e-4)
+    assert fitted.names_ == {}
+    limits = [
+        np.quantile(distances[fitted.labels_ == cluster], 0.99, method="higher")
+        for cluster in range(fitted.n_clusters_)
+    ]
+    np.testing.assert_array_equal(fitted.distance_limits_, limits)
 
 
 def test_history(fitted):

@@ -24,6 +24,14 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
+def without_doubt(folder):
+    """What assign found, as categorize has it."""
+    rows = read_csv(folder / "clusters.csv")
+    assert {row.pop("category") for row in rows} == {""}
+    assert {row.pop("doubt") for row in rows} <= {"True", "False"}
+    return rows
+
+
 def test_categorize_an_array(npz, tmp_path, capsys, digits):
     out = tmp_path / "new" / "out"
     arguments = ["categorize", npz, *QUICK, "-o", out, "--labels", npz]
@@ -210,8 +218,9 @@ def test_categorize_and_assign_an_archive(cine_folder, tmp_path, capsys):
     )
     for model in (out, out / "model.safetensors"):
         assert main(["assign", str(model), str(cine_folder), "-o", str(new)]) == 0
-        assert read_csv(new / "clusters.csv") == rows
-        assert "40 images in" in capsys.readouterr().out
+        assert without_doubt(new) == rows
+        assert "of 40 images are farther" in capsys.readouterr().out
+        assert not (new / "series.csv").exists()
 
 
 def test_options_of_reading_are_kept_in_the_model(cine_folder, tmp_path):
@@ -227,8 +236,8 @@ def test_options_of_reading_are_kept_in_the_model(cine_folder, tmp_path):
         "window": [0.0, 10.0],
     }
     assert main(["assign", str(out), str(cine_folder), "-o", str(new)]) == 0
-    assert read_csv(new / "clusters.csv") == read_csv(out / "clusters.csv")
-    assert len(read_csv(new / "clusters.csv")) == 80
+    assert without_doubt(new) == read_csv(out / "clusters.csv")
+    assert len(without_doubt(new)) == 80
 
 
 def test_nothing_that_identifies_is_written_or_printed(cine_folder, tmp_path, capfd):
@@ -256,9 +265,8 @@ def test_assign_an_array(npz, tmp_path, capsys):
     out, new = str(tmp_path / "out"), str(tmp_path / "new")
     assert main(["categorize", str(npz), *QUICK, "-o", out]) == 0
     assert main(["assign", out, str(npz), "-o", new]) == 0
-    assert read_csv(tmp_path / "new" / "clusters.csv") == read_csv(
-        tmp_path / "out" / "clusters.csv"
-    )
+    assert without_doubt(tmp_path / "new") == read_csv(tmp_path / "out/clusters.csv")
+    assert not (tmp_path / "new" / "series.csv").exists()
     capsys.readouterr()
     assert main(["assign", out, str(tmp_path), "-o", new]) == 2
     assert "was fitted to an array" in capsys.readouterr().err
@@ -278,6 +286,121 @@ def test_an_array_in_the_folder_of_results_is_not_removed(tmp_path, digits):
     for name in ("categorize", "assign"):
         assert np.load(tmp_path / name / "images.npy").shape == digits[0].shape
         assert (tmp_path / name / "index.csv").read_text() == "mine"
+
+
+@pytest.fixture
+def sorted_cine(cine_folder, tmp_path):
+    """What categorize makes of the cine, and names of all clusters but 1."""
+    out = tmp_path / "out"
+    assert main(["categorize", str(cine_folder), *QUICK, "-o", str(out)]) == 0
+    (tmp_path / "names.csv").write_text(
+        "cluster,category,excluded\n0,a/b,\n2,round,0 5\n3,a/b,\n4,=1+1,\n"
+    )
+    return out
+
+
+def test_names_become_categories(sorted_cine, cine_folder, tmp_path, capsys):
+    out, new = sorted_cine, tmp_path / "new"
+    before = read_csv(out / "clusters.csv")
+    capsys.readouterr()
+    assert main(["name", str(out), str(tmp_path / "names.csv")]) == 0
+    categories = {"0": "a/b", "1": "", "2": "round", "3": "a/b", "4": "=1+1"}
+    rows = read_csv(out / "clusters.csv")
+    expected = [categories[row["cluster"]] for row in rows]
+    expected[0] = expected[5] = ""
+    assert [row.pop("category") for row in rows] == expected
+    assert rows == before
+    n_named = sum(map(bool, expected))
+    assert f"4 of 5 clusters are named, with {n_named / 40:.1%} of the images" in (
+        capsys.readouterr().out
+    )
+    (vote,) = read_csv(out / "series.csv")
+    named = [name for name in expected if name]
+    most = max(sorted(set(named)), key=named.count)
+    assert (vote["series"], vote["images"], vote["category"]) == ("0", "40", most)
+    assert float(vote["share"]) == named.count(most) / 40
+
+    assert main(["assign", str(out), str(cine_folder), "-o", str(new)]) == 0
+    found = read_csv(new / "clusters.csv")
+    assert [row["category"] for row in found] == [
+        categories[row["cluster"]] for row in rows
+    ]
+    model = DeepClusterCategorizer.load(out / "model.safetensors")
+    far = [
+        float(row["distance"]) > model.distance_limits_[int(row["cluster"])] + 1e-5
+        for row in found
+    ]
+    assert [row["doubt"] == "True" for row in found] == far
+    assert len(read_csv(new / "series.csv")) == 1
+
+
+def test_names_can_be_given_again(sorted_cine, tmp_path):
+    names = tmp_path / "names.csv"
+    assert main(["name", str(sorted_cine), str(names)]) == 0
+    first = (sorted_cine / "clusters.csv").read_bytes()
+    assert main(["name", str(sorted_cine), str(names)]) == 0
+    assert (sorted_cine / "clusters.csv").read_bytes() == first
+    names.write_text("cluster,category\n1,other\n")
+    assert main(["name", str(sorted_cine), str(names)]) == 0
+    rows = read_csv(sorted_cine / "clusters.csv")
+    assert {(row["cluster"] == "1", row["category"]) for row in rows} == {
+        (True, "other"),
+        (False, ""),
+    }
+
+
+def test_names_of_an_array(npz, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["categorize", str(npz), *QUICK, "-o", str(out)]) == 0
+    (out / "index.csv").write_text("mine")
+    (tmp_path / "names.csv").write_text("cluster,category\n0,zero\n")
+    assert main(["name", str(out), str(tmp_path / "names.csv")]) == 0
+    assert not (out / "series.csv").exists()
+    rows = read_csv(out / "clusters.csv")
+    assert [row["image"] for row in rows] == [str(i) for i in range(200)]
+    assert {row["category"] for row in rows} == {"", "zero"}
+
+
+def test_bad_names_change_nothing(sorted_cine, tmp_path, capsys):
+    names = tmp_path / "names.csv"
+    names.write_text("cluster,category\n5,x\n")
+    before = {path: path.read_bytes() for path in sorted_cine.iterdir()}
+    assert main(["name", str(sorted_cine), str(names)]) == 2
+    assert "names.csv, line 2: cluster '5' is none of" in capsys.readouterr().err
+    assert main(["name", str(sorted_cine), str(tmp_path / "missing.csv")]) == 2
+    assert main(["name", str(tmp_path), str(names)]) == 2
+    assert "There is no model" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in sorted_cine.iterdir()} == before
+    lines = (sorted_cine / "clusters.csv").read_text().splitlines()
+    (sorted_cine / "clusters.csv").write_text("\n".join(lines[:-1]))
+    assert main(["name", str(sorted_cine), str(names)]) == 2
+    assert "does not hold the clusters of the model" in capsys.readouterr().err
+
+
+def test_files_are_laid_out_by_category(sorted_cine, cine_folder, tmp_path, capsys):
+    out, target = sorted_cine, tmp_path / "by category"
+    assert main(["name", str(out), str(tmp_path / "names.csv")]) == 0
+    before = {path: path.read_bytes() for path in cine_folder.iterdir()}
+    arguments = ["assign", str(out), str(cine_folder), "-o", str(tmp_path / "new")]
+    arguments += ["--sort-into", str(target)]
+    assert main(arguments) == 0
+    folders = {"0": "a_b", "1": "cluster 001", "2": "round", "3": "a_b", "4": "=1+1"}
+    expected = {
+        f"{folders[row['cluster']]}/{row['image']}"
+        for row in read_csv(tmp_path / "new" / "clusters.csv")
+    }
+    made = {path for path in target.rglob("*") if path.is_file()}
+    assert {str(path.relative_to(target)) for path in made} == expected
+    assert all(path.samefile(cine_folder / path.name) for path in made)
+    assert {path: path.read_bytes() for path in cine_folder.iterdir()} == before
+    capsys.readouterr()
+    for more, message in (
+        ([], "not an empty folder"),
+        (["--sort-into", str(cine_folder / "x")], "would be sorted next time"),
+        (["--anonymous-paths"], "no --anonymous-paths"),
+    ):
+        assert main([*arguments, *more]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_windows_that_are_none(capsys):

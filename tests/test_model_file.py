@@ -83,6 +83,14 @@ def test_feature_names_come_along(quick, path):
         loaded.predict(frame[["c", "b", "a"]])
 
 
+def test_names_of_clusters_come_along(quick, digits, path):
+    quick.fit(digits[0])
+    assert quick.names_ == {}
+    quick.names_ = {np.int64(3): "short axis", 0: "naïve, \"2\""}
+    quick.save(path)
+    assert DeepClusterCategorizer.load(path).names_ == quick.names_
+
+
 def test_weights_are_not_named(quick, digits, tmp_path, path):
     """The path of a weights file may tell more than its owner likes."""
     secret = tmp_path / "JohnDoe.safetensors"
@@ -177,6 +185,18 @@ def odd_shape(header, model, tensors):
     model["attributes"]["image_shape_"] = "abc"
 
 
+def name_of_no_cluster(header, model, tensors):
+    model["attributes"]["names_"] = [[99, "x"]]
+
+
+def name_for_the_terminal(header, model, tensors):
+    model["attributes"]["names_"] = [[0, "\x1b[2J"]]
+
+
+def wrong_limits(header, model, tensors):
+    tensors["distance_limits_"] = torch.zeros(3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -190,6 +210,9 @@ def odd_shape(header, model, tensors):
         (wrong_centroids, "is a damaged model"),
         (wrong_layer, "is a damaged model"),
         (odd_shape, "is a damaged model"),
+        (name_of_no_cluster, "is a damaged model"),
+        (name_for_the_terminal, "is a damaged model"),
+        (wrong_limits, "is a damaged model"),
     ],
 )
 def test_files_that_were_tampered_with(change, message, fitted, path):

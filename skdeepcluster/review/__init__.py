@@ -1,5 +1,22 @@
-"""A fitted model, as a person sees it."""
+"""A fitted model, as a person sees it: tables and displays."""
 
-from skdeepcluster.review._displays import plot_history, plot_montage
+from skdeepcluster.review._history import TrainingHistoryDisplay
+from skdeepcluster.review._maps import (
+    ClusterLabelDisplay,
+    EmbeddingDisplay,
+    MergeTreeDisplay,
+)
+from skdeepcluster.review._montage import ClusterMontageDisplay
+from skdeepcluster.review._names import series_vote
+from skdeepcluster.review._summary import cluster_table, representatives
 
-__all__ = ["plot_history", "plot_montage"]
+__all__ = [
+    "ClusterLabelDisplay",
+    "ClusterMontageDisplay",
+    "EmbeddingDisplay",
+    "MergeTreeDisplay",
+    "TrainingHistoryDisplay",
+    "cluster_table",
+    "representatives",
+    "series_vote",
+]

@@ -24,7 +24,7 @@ class Assignment:
     distances: NDArray[np.float32]
     """To the own centre."""
     others: NDArray[np.int64]
-    """The cluster whose centre is second nearest; the own one where there is no other."""
+    """The cluster whose centre is next; the own one where there is no other."""
     margins: NDArray[np.float32]
     """How much farther that centre is, at least 0; infinite where there is none."""
 

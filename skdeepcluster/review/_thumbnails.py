@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+
+def as_pictures(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[Any]:
+    """What an estimator takes for images, with height, width and channels.
+
+    Raises
+    ------
+    ValueError
+        If it was fitted on feature vectors.
+    """
+    if len(estimator.image_shape_) != 3:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on rows of "
+            f"{estimator.image_shape_[0]} features, which cannot be shown; of rows of "
+            "pixels, fit it with image_shape=(height, width)."
+        )
+    rows = np.asanyarray(X)
+    return rows.reshape(len(rows), *estimator.image_shape_)
 
 
 class GreyRange(NamedTuple):

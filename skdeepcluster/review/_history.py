@@ -1,0 +1,171 @@
+"""How learning went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sklearn.callback import ScoringMonitor
+
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+_TITLES = {"nmi": "NMI", "purity": "Purity"}
+
+
+class TrainingHistoryDisplay:
+    """Loss, NMI of adjacent assignments and cluster sizes over the epochs.
+
+    What the paper advises to watch: a sudden fall of the NMI, or rise of the loss, is a
+    sign of worse clusters; a falling loss alone is none of purer ones. With scores
+    against known classes, the figure is Figure 2 of Kart et al. (2021).
+
+    Make it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    history : mapping of str to ndarray of shape (n_epochs,)
+        As `DeepClusterCategorizer.history_` has it.
+    scores : mapping of str to ndarray of shape (n_epochs,)
+        Of each epoch's assignment against known classes, by name; may be empty.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib.axes.Axes
+        Loss, NMI, a panel for each score but NMI, and sizes.
+    figure_ : matplotlib.figure.Figure
+        Containing them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdeepcluster import DeepClusterCategorizer
+    >>> from skdeepcluster.review import TrainingHistoryDisplay
+    >>> images = np.random.default_rng(0).random((20, 16, 16))
+    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=2)
+    >>> display = TrainingHistoryDisplay.from_estimator(est.fit(images))
+    """
+
+    def __init__(
+        self,
+        history: Mapping[str, NDArray[Any]],
+        scores: Mapping[str, NDArray[Any]],
+    ) -> None:
+        self.history = history
+        self.scores = scores
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: DeepClusterCategorizer,
+        *,
+        monitor: ScoringMonitor | None = None,
+        axes: Sequence[Axes] | None = None,
+    ) -> Self:
+        """Draw the history of a fit.
+
+        Parameters
+        ----------
+        estimator : DeepClusterCategorizer
+            Fitted.
+        monitor : sklearn.callback.ScoringMonitor, default=None
+            The callback of that fit; its scores are shown, too. Best are those of
+            :func:`skdeepcluster.metrics.pseudo_label_monitor`.
+        axes : sequence of matplotlib.axes.Axes, default=None
+            Where to draw, as many as panels; None makes a figure.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+
+        Raises
+        ------
+        ValueError
+            If the monitor's last run was not that fit: it has another number of epochs.
+        """
+        scores = {} if monitor is None else _scores(monitor, estimator.n_epochs_)
+        return cls(estimator.history_, scores).plot(axes=axes)
+
+    def plot(self, *, axes: Sequence[Axes] | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        axes : sequence of matplotlib.axes.Axes, default=None
+            Where to draw, as many as panels; None makes a figure.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+
+        Raises
+        ------
+        ValueError
+            If the number of `axes` is not that of the panels.
+        """
+        others = [name for name in self.scores if name != "nmi"]
+        n_panels = 3 + len(others)
+        if axes is None:
+            size = (3.7 * n_panels, 3.2)
+            axes = plt.subplots(1, n_panels, figsize=size, layout="constrained")[1]
+        self.axes_ = np.asarray(axes, dtype=object)
+        if self.axes_.shape != (n_panels,):
+            raise ValueError(f"axes are {self.axes_.shape}, and panels {n_panels}.")
+        self.figure_: Any = self.axes_[0].figure
+        loss, agreement, sizes = self.axes_[0], self.axes_[1], self.axes_[-1]
+        history = self.history
+        epochs = np.arange(1, len(history["loss"]) + 1)
+        loss.plot(epochs, history["loss"], marker=".")
+        loss.set(title="Loss", ylabel="cross-entropy (nats)", ylim=(0, None))
+        before = history["nmi_previous"]
+        agreement.plot(epochs, before, marker=".", label="with the epoch before")
+        agreement.set(
+            title="NMI with the previous epoch", ylabel="NMI t/t−1", ylim=(0, 1)
+        )
+        if "nmi" in self.scores:
+            known = self.scores["nmi"]
+            agreement.plot(epochs, known, marker=".", label="with known classes")
+            agreement.legend(loc="lower right")
+            agreement.set(title="NMI", ylabel="NMI")
+        for name, panel in zip(others, self.axes_[2:-1], strict=True):
+            panel.plot(epochs, self.scores[name], marker=".")
+            panel.set(title=_TITLES.get(name, name), ylabel="against known classes")
+            if name == "purity":
+                panel.set(ylim=(0, 1))
+        for name in ("largest", "median", "smallest"):
+            sizes.plot(epochs, history[f"{name}_cluster"], marker=".", label=name)
+        sizes.set(title="Images in a cluster", ylabel="images", ylim=(0, None))
+        sizes.legend()
+        for panel in self.axes_:
+            panel.set_xlabel("epoch")
+            panel.xaxis.get_major_locator().set_params(integer=True)
+            panel.spines[["top", "right"]].set_visible(False)
+        return self
+
+
+def _scores(monitor: ScoringMonitor, n_epochs: int) -> dict[str, NDArray[np.float64]]:
+    """The scores that a monitor has of the epochs of its last run."""
+    log = monitor.get_logs().data
+    epochs = [row for row in log if row["task_name"] == "epoch"]
+    if len(epochs) != n_epochs:
+        raise ValueError(
+            f"The monitor's last run has {len(epochs)} epochs, and the estimator did "
+            f"{n_epochs}: give the monitor that was its callback."
+        )
+    about_the_task = {
+        "task_id_path",
+        "parent_task_id_path",
+        "estimator_name",
+        "task_name",
+        "task_id",
+        "sequential_subtasks",
+    }
+    names = [
+        name for name in (epochs[0] if epochs else {}) if name not in about_the_task
+    ]
+    return {name: np.array([row[name] for row in epochs]) for name in names}

@@ -1,0 +1,191 @@
+"""Clusters as tables: how large, how tight, and which images to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skdeepcluster.review._assignment import Assignment, spread_over
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+_COLUMNS = (
+    "cluster",
+    "size",
+    "share",
+    "distance_mean",
+    "distance_std",
+    "neighbor",
+    "margin",
+    "typical",
+    "doubtful",
+)
+
+
+def cluster_table(
+    estimator: DeepClusterCategorizer, X: ArrayLike, *, n_images: int = 3
+) -> pd.DataFrame:
+    """Sizes of clusters, how tight they are, and what they border on.
+
+    Parameters
+    ----------
+    estimator : DeepClusterCategorizer
+        Fitted.
+    X : array-like of shape (n, ...)
+        Images, those of the fit or others.
+    n_images : int, default=3
+        Images that are named for each cluster, at least 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each of the `n_clusters_` clusters, with the columns
+
+        - cluster: its number;
+        - size: images of X in it;
+        - share: of all images, in [0, 1];
+        - distance_mean, distance_std: mean and standard deviation of their distances to
+          the centre, in [0, 2], for embeddings have length 1;
+        - neighbor: the cluster that comes next for most of them, -1 if there is none;
+        - margin: how much farther the next centre is than the own one, on average; near
+          0 the cluster runs into its neighbours;
+        - typical, doubtful: lists of row numbers in X, those nearest to the centre, the
+          nearest first, and those farthest from it, the farthest first.
+
+        Of a cluster without images, figures are NaN and lists empty.
+
+    Raises
+    ------
+    ValueError
+        If `n_images` is less than 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdeepcluster import DeepClusterCategorizer
+    >>> from skdeepcluster.review import cluster_table
+    >>> images = load_digits().images[:300]
+    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
+    >>> table = cluster_table(est.fit(images), images)
+    >>> int(table["size"].sum())
+    300
+    """
+    _check_n(n_images, "n_images")
+    assignment = Assignment.of(estimator, X)
+    members = assignment.members()
+    nobody = np.array([], dtype=np.intp)
+    rows = [
+        _described(assignment, cluster, members.get(cluster, nobody), n_images)
+        for cluster in range(estimator.n_clusters_)
+    ]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _described(
+    assignment: Assignment, cluster: int, rows: NDArray[np.intp], n_images: int
+) -> dict[str, Any]:
+    if not len(rows):  # of other images than those of the fit
+        return {
+            "cluster": cluster,
+            "size": 0,
+            "share": 0.0,
+            "neighbor": -1,
+            "typical": [],
+            "doubtful": [],
+        }
+    distances = assignment.distances[rows].astype(np.float64)
+    next_ones, counts = np.unique(assignment.others[rows], return_counts=True)
+    neighbor = int(next_ones[counts.argmax()])
+    return {
+        "cluster": cluster,
+        "size": len(rows),
+        "share": len(rows) / len(assignment.labels),
+        "distance_mean": distances.mean(),
+        "distance_std": distances.std(),
+        "neighbor": -1 if neighbor == cluster else neighbor,
+        "margin": assignment.margins[rows].astype(np.float64).mean(),
+        "typical": rows[:n_images].tolist(),
+        "doubtful": rows[::-1][:n_images].tolist(),
+    }
+
+
+def representatives(
+    estimator: DeepClusterCategorizer, X: ArrayLike, n: int = 9
+) -> pd.DataFrame:
+    """Choose images that show what a cluster holds, and where it ends.
+
+    Parameters
+    ----------
+    estimator : DeepClusterCategorizer
+        Fitted.
+    X : array-like of shape (n_samples, ...)
+        Images, those of the fit or others.
+    n : int, default=9
+        Images of each kind a cluster, at least 1; fewer where it has fewer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns
+
+        - cluster: its number;
+        - kind: "typical" for those nearest to the centre, the nearest first; "diverse"
+          for images as far from each other as can be, beginning with the most typical
+          one (farthest-first traversal, Gonzalez, 1985); "border" for those that nearly
+          went to another cluster, the nearest miss first;
+        - rank: from 0, within cluster and kind;
+        - image: the row number in X;
+        - distance: to the centre, in [0, 2];
+        - margin: how much farther the next centre is, at least 0;
+        - neighbor: the cluster of that centre, -1 where there is none.
+
+        Clusters without images are left out.
+
+    Raises
+    ------
+    ValueError
+        If `n` is less than 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdeepcluster import DeepClusterCategorizer
+    >>> from skdeepcluster.review import representatives
+    >>> images = load_digits().images[:300]
+    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
+    >>> table = representatives(est.fit(images), images, n=4)
+    >>> table["kind"].value_counts().to_dict()
+    {'typical': 12, 'diverse': 12, 'border': 12}
+    """
+    _check_n(n, "n")
+    assignment = Assignment.of(estimator, X)
+    parts = []
+    for cluster, rows in assignment.members().items():
+        border = rows[np.argsort(assignment.margins[rows], kind="stable")]
+        kinds = {
+            "typical": rows[:n],
+            "diverse": rows[spread_over(assignment.embedding[rows], n)],
+            "border": border[:n],
+        }
+        for kind, images in kinds.items():
+            others = assignment.others[images]
+            part = {
+                "cluster": cluster,
+                "kind": kind,
+                "rank": np.arange(len(images)),
+                "image": images,
+                "distance": assignment.distances[images],
+                "margin": assignment.margins[images],
+                "neighbor": np.where(others == cluster, -1, others),
+            }
+            parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _check_n(n: int, name: str) -> None:
+    if n < 1:
+        raise ValueError(f"{name}={n} images cannot be chosen; ask for at least 1.")

@@ -1,0 +1,81 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from skdeepcluster.review import series_vote
+from skdeepcluster.review._names import Names, read_names
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text, n_clusters=10, n_images=100):
+        path = tmp_path / "names.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_names(path, n_clusters, n_images)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cluster,category\n3,short axis\n7,Zweikammerblick ä\n",
+        "\ufeffCluster;Category\r\n3;short axis\r\n7;Zweikammerblick ä\r\n;\r\n",
+        'category,cluster,note\n" short axis ",3,x\n"Zweikammerblick ä",7\n,5\n\n',
+        "cluster,category,excluded\n3,short axis,\n7,Zweikammerblick ä,\n",
+    ],
+)
+def test_tables_that_say_the_same(read, text):
+    assert read(text) == Names({3: "short axis", 7: "Zweikammerblick ä"})
+
+
+def test_excluded_images_have_no_category(read):
+    names = read('cluster,category,excluded\n0,"=a, ""b""",3 99\n1,,0\n')
+    assert names == Names({0: '=a, "b"'}, frozenset({0, 3, 99}))
+    labels = np.array([0, 0, 1, 0])
+    assert Names({0: "x"}, frozenset({1})).of(labels).tolist() == ["x", "", "", "x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no columns cluster and category"),
+        ("a,b\n1,2\n", "no columns cluster and category"),
+        ("cluster,category\n10,x\n", r"line 2: cluster '10' is none of .* 0 to 9"),
+        ("cluster,category\n-1,x\n", "cluster '-1' is none"),
+        ("cluster,category\n1.0,x\n", "cluster '1.0' is none"),
+        ("cluster,category\n" + "9" * 9999 + ",x\n", "is none"),
+        ("cluster,category\n²,x\n", "is none"),
+        ("cluster,category\n1,x\n1,y\n", "line 3: cluster 1 is there twice"),
+        ('cluster,category\n1,"x\ny"\n', "line 2: the category holds"),
+        ("cluster,category,excluded\n1,x,5 100\n", "excluded image '100' is none"),
+        (b"cluster,category\n1,\xe4\n", "no text in UTF-8"),
+        ('cluster,category\n1,"x\n', "no table of commas or semicolons"),
+        ("cluster,category\n1,x\0\n", "cannot be printed"),
+    ],
+    ids=repr,
+)
+def test_tables_that_are_refused(read, text, message):
+    with pytest.raises(ValueError, match=message):
+        read(text)
+
+
+def test_majority_of_a_series():
+    votes = series_vote(
+        ["b", "a", "a", "b", "", "", "c", ""],
+        pd.Series([1, 1, 2, 2, 2, 3, None, 1], dtype="Int64"),
+    )
+    assert votes.to_dict("list") == {
+        "series": [1, 2, 3],
+        "images": [3, 3, 1],
+        "category": ["a", "a", ""],
+        "share": [1 / 3, 1 / 3, 0.0],
+    }
+    assert votes["series"].dtype == "Int64"
+
+
+def test_no_series():
+    votes = series_vote(["a"], pd.Series([None], dtype="Int64"))
+    assert len(votes) == 0
+    with pytest.raises(ValueError, match="inconsistent"):
+        series_vote(["a"], [1, 2])
