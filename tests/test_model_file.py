@@ -86,7 +86,7 @@ def test_feature_names_come_along(quick, path):
 def test_names_of_clusters_come_along(quick, digits, path):
     quick.fit(digits[0])
     assert quick.names_ == {}
-    quick.names_ = {np.int64(3): "short axis", 0: "naïve, \"2\""}
+    quick.names_ = {np.int64(3): "short axis", 0: 'naïve, "2"'}
     quick.save(path)
     assert DeepClusterCategorizer.load(path).names_ == quick.names_
 

@@ -9,6 +9,7 @@ from skdeepcluster.review._maps import (
 from skdeepcluster.review._montage import ClusterMontageDisplay
 from skdeepcluster.review._names import series_vote
 from skdeepcluster.review._summary import cluster_table, representatives
+from skdeepcluster.review._tree import merge_clusters
 
 __all__ = [
     "ClusterLabelDisplay",
@@ -17,6 +18,7 @@ __all__ = [
     "MergeTreeDisplay",
     "TrainingHistoryDisplay",
     "cluster_table",
+    "merge_clusters",
     "representatives",
     "series_vote",
 ]

@@ -24,7 +24,18 @@ class Names:
     """Images that do not belong to their cluster, as row numbers."""
 
     def of(self, labels: NDArray[Any]) -> NDArray[np.object_]:
-        """The category of each image; empty where there is none."""
+        """Name images by their clusters.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_images,)
+            Clusters.
+
+        Returns
+        -------
+        ndarray of shape (n_images,), object
+            The category of each; empty where there is none.
+        """
         named = [self.categories.get(int(label), "") for label in labels]
         categories = np.array(named, dtype=object)
         categories[list(self.excluded)] = ""

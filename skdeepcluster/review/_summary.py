@@ -29,7 +29,7 @@ _COLUMNS = (
 def cluster_table(
     estimator: DeepClusterCategorizer, X: ArrayLike, *, n_images: int = 3
 ) -> pd.DataFrame:
-    """Sizes of clusters, how tight they are, and what they border on.
+    """Describe clusters: their sizes, how tight they are, and what they border on.
 
     Parameters
     ----------

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
 
+from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster.review import merge_clusters
 from skdeepcluster.review._tree import merge_tree
 
 
@@ -25,3 +28,27 @@ def test_a_cluster_weighs_as_much_as_its_images():
 
 def test_one_cluster_is_not_merged():
     assert merge_tree([[0.0, 1.0]], [3]).shape == (0, 4)
+
+
+def test_clusters_become_categories(fitted):
+    sizes = np.bincount(fitted.labels_)
+    for n in range(1, fitted.n_clusters_ + 1):
+        merged = merge_clusters(fitted, n)
+        assert merged.dtype == np.int64
+        assert merged.shape == sizes.shape
+        assert set(merged) == set(range(n))
+        assert (np.diff(np.bincount(merged, weights=sizes)) <= 0).all()
+    first = merge_tree(fitted.cluster_centers_, sizes)[0, :2].astype(int)
+    merged = merge_clusters(fitted, fitted.n_clusters_ - 1)
+    assert merged[first[0]] == merged[first[1]]
+
+
+@pytest.mark.parametrize("n", [0, 11])
+def test_categories_that_cannot_be(fitted, n):
+    with pytest.raises(ValueError, match=f"n_categories={n} .* ask for 1 to 10"):
+        merge_clusters(fitted, n)
+
+
+def test_one_cluster_is_one_category():
+    est = DeepClusterCategorizer.from_recipe("fast", n_clusters=1, n_epochs=0)
+    assert merge_clusters(est.fit(np.zeros((5, 8, 8))), 1).tolist() == [0]
