@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skdeepcluster._engine.convolution import SmallMapConv2d
 from skdeepcluster._engine.runtime import first_line
 
 VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
@@ -288,9 +289,10 @@ class SmallCNN(nn.Module):
         widths = (3, 32, 64, 128, 256)
         layers: list[nn.Module] = []
         for depth, (n_in, n_out) in enumerate(pairwise(widths)):
-            # At full resolution the first would take half of the time.
-            kernel, stride = (4, 2) if depth == 0 else (3, 1)
-            layers += [nn.Conv2d(n_in, n_out, kernel, stride, padding=1, bias=False)]
+            if depth == 0:  # at full resolution it would take half of the time
+                layers.append(nn.Conv2d(n_in, n_out, 4, 2, padding=1, bias=False))
+            else:
+                layers.append(SmallMapConv2d(n_in, n_out))
             layers += [nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
             if depth in (1, 2):
                 layers.append(nn.MaxPool2d(2))
