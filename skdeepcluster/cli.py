@@ -350,6 +350,7 @@ def _sort(
 
     from skdeepcluster.metrics import pseudo_label_monitor
     from skdeepcluster.review._assignment import Assignment
+    from skdeepcluster.review._report import write_page
 
     output.mkdir(parents=True, exist_ok=True)
     height, width = found.images.shape[1:3]
@@ -366,12 +367,14 @@ def _sort(
     _write_clusters(
         output / "clusters.csv", found.names, sorted_.labels, sorted_.distances
     )
+    write_page(output / "report.html", found.images, sorted_, est.cluster_centers_)
     _draw(output, found.images, est, sorted_, monitor)
     _print_summary(est, seconds, labels)
     print()
     written = {
         "model.safetensors": "the model, for new images",
         "clusters.csv": "the cluster of each image, and its distance from it",
+        "report.html": "the clusters, to look at and to name in a browser",
         "montage.png": "the most typical images of each cluster",
         "history.png": "how learning went",
     }

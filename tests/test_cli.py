@@ -1,5 +1,6 @@
 import csv
 import os
+import re
 import subprocess
 import sys
 
@@ -41,6 +42,7 @@ def test_categorize_an_array(npz, tmp_path, capsys, digits):
         "history.png",
         "model.safetensors",
         "montage.png",
+        "report.html",
     }
     rows = read_csv(out / "clusters.csv")
     assert list(rows[0]) == ["image", "frame", "slice", "cluster", "distance"]
@@ -257,7 +259,10 @@ def test_nothing_that_identifies_is_written_or_printed(cine_folder, tmp_path, ca
     for secret in secrets:
         assert secret.decode() not in out_ + err
         for path in [*out.iterdir(), *new.iterdir()]:
-            assert secret not in path.read_bytes(), path.name
+            content = path.read_bytes()
+            if path.suffix == ".html":  # base64 holds any four letters
+                content = re.sub(rb'class="sheet">.*?<', b"", content)
+            assert secret not in content, path.name
     assert (tmp_path / "out-paths.csv").read_text().count("IM") == 80
 
 

@@ -8,6 +8,7 @@ from skdeepcluster.review._maps import (
 )
 from skdeepcluster.review._montage import ClusterMontageDisplay
 from skdeepcluster.review._names import series_vote
+from skdeepcluster.review._report import write_report
 from skdeepcluster.review._summary import cluster_table, representatives
 from skdeepcluster.review._tree import merge_clusters
 
@@ -21,4 +22,5 @@ __all__ = [
     "merge_clusters",
     "representatives",
     "series_vote",
+    "write_report",
 ]

@@ -1,0 +1,113 @@
+"""One HTML file that needs no other: template, style, scripts and data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from skdeepcluster import __version__
+
+_PAGE = files("skdeepcluster.review") / "page"
+# In the order in which they need each other.
+_SCRIPTS = (
+    "clustering.js",
+    "naming.js",
+    "csv.js",
+    "tiles.js",
+    "completion.js",
+    "cards.js",
+    "opened.js",
+    "toolbar.js",
+    "report.js",
+    "keys.js",
+)
+
+
+def as_json(data: Any) -> Markup:
+    """Data for a script element, which no text in them can end.
+
+    Plain ASCII: what is no valid text, such as a file name that was not UTF-8, is
+    escaped like all else.
+    """
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def write_html(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    data: dict[str, Any],
+    sheets: Iterable[bytes],
+    with_image_names: bool,
+) -> None:
+    """Write the page, or leave what was there.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    title : str
+    data : dict
+        What the scripts read.
+    sheets : iterable of bytes
+        A JPEG picture for each cluster.
+    with_image_names : bool
+        Whether `data` has names of images, of which the page warns.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {target.parent} to write into.")
+    style = _asset("report.css")
+    scripts = [_asset(name) for name in _SCRIPTS]
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_asset)
+    )
+    page = environment.get_template("report.html.j2").stream(
+        title=title.encode("utf-8", "replace").decode(),
+        policy=_policy(style, scripts),
+        style=Markup(style),
+        scripts=[Markup(script) for script in scripts],
+        data=as_json(data),
+        sheets=(Markup(base64.b64encode(sheet).decode()) for sheet in sheets),
+        with_image_names=with_image_names,
+        version=__version__,
+    )
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            page.dump(file, encoding="utf-8")
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _asset(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, scripts: list[str]) -> str:
+    """A content security policy: nothing from elsewhere, no code but ours.
+
+    A blob is what a script made in the page: sheets, unpacked when they are shown.
+    """
+    allowed = " ".join(map(_hash, scripts))
+    return (
+        f"default-src 'none'; img-src data: blob:; style-src {_hash(style)}; "
+        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,293 @@
+"""The page on which a person names clusters."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from scipy.cluster.hierarchy import leaves_list
+from sklearn.metrics import pairwise_distances
+
+from skdeepcluster.review._assignment import Assignment
+from skdeepcluster.review._page import as_json, write_html
+from skdeepcluster.review._shown import Detail, Shown
+from skdeepcluster.review._thumbnails import GreyRange, as_pictures, thumbnail
+from skdeepcluster.review._tree import merge_tree
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+# The richest that keeps the file below the limit is taken, or else the last.
+_DETAILS = (
+    Detail(64, 12, 12),
+    Detail(64, 12, 6),
+    Detail(64, 12, 3),
+    Detail(48, 12, 3),
+    Detail(48, 8, 2),
+    Detail(32, 6, 2),
+    Detail(32, 3, 1),
+)
+_LIMIT = (
+    29_000_000  # bytes of pictures and data; style and scripts take less than 0.1e6
+)
+_JUDGED = 20  # clusters after which it is known whether all will fit
+_N_COLUMNS = 12  # of a sheet of thumbnails
+_N_NEAR = 8  # clusters that one is said to look like
+_RANGE_IMAGES, _RANGE_PIXELS = 500, 64  # that black and white are taken from
+_NIGHT = 10  # grey around pictures, as in the style
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    estimator: DeepClusterCategorizer,
+    X: ArrayLike,
+    *,
+    names: Mapping[int, str] | None = None,
+    image_names: Sequence[str] | None = None,
+    title: str = "Clusters",
+) -> None:
+    """Write the page on which a person names the clusters.
+
+    It is one HTML file that opens in a browser from a disk, loads nothing and sends
+    nothing. It shows the images of each cluster that are most typical, varied, doubtful
+    and close to other clusters, takes names, and gives them back as ``names.csv``: the
+    columns are ``cluster``, ``category`` and ``excluded`` (row numbers of images that
+    were marked as not belonging, separated by spaces).
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file to write, such as ``report.html``; one that is there is replaced.
+    estimator : DeepClusterCategorizer
+        Fitted.
+    X : array-like of shape (n_samples, ...)
+        Images as `estimator` takes them, those of the fit or others. Also a memory map:
+        once they are assigned, only those shown are read.
+    names : mapping of int to str, default=None
+        Names that clusters have already. Clusters of the same name are one category.
+    image_names : sequence of str of length n_samples, default=None
+        Captions, such as relative paths. None shows row numbers, so that the page names
+        no file.
+    title : str, default="Clusters"
+        Heading of the page.
+
+    Raises
+    ------
+    ValueError
+        If `estimator` was fitted on feature vectors, which cannot be shown; if `names`
+        names a cluster that is not there, or has a name that is empty; or if
+        `image_names` has not one name for each image.
+    FileNotFoundError
+        If there is no folder to write into.
+
+    See Also
+    --------
+    skdeepcluster.ClusterMajorityClassifier.from_names : Categories from such names.
+    ClusterMontageDisplay : A picture of the most typical images.
+
+    Notes
+    -----
+    The thumbnails are in the file: it is as confidential as the images. Each cluster
+    has up to 48, and fewer where there are so many clusters that the file would be
+    larger than 30 MB.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skdeepcluster import DeepClusterCategorizer
+    >>> from skdeepcluster.review import write_report
+    >>> images = np.random.default_rng(0).random((20, 16, 16))
+    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(Path(folder, "report.html"), est.fit(images), images)
+    """
+    write_page(
+        path,
+        as_pictures(estimator, X),
+        Assignment.of(estimator, X),
+        estimator.cluster_centers_,
+        names=names,
+        image_names=image_names,
+        title=title,
+    )
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    images: NDArray[Any],
+    assignment: Assignment,
+    centers: NDArray[Any],
+    *,
+    names: Mapping[int, str] | None = None,
+    image_names: Sequence[str] | None = None,
+    title: str = "Clusters",
+) -> None:
+    """Write the page for images whose clusters are known; see `write_report`.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file to write.
+    images : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Also a memory map; only what is shown is read.
+    assignment : Assignment
+        Of these images.
+    centers : ndarray of shape (n_clusters, n_embedding)
+        Of all clusters, also of those without an image here, which are not shown.
+    names : mapping of int to str, default=None
+        Names that clusters have already.
+    image_names : sequence of str of length n, default=None
+        Captions.
+    title : str, default="Clusters"
+        Heading of the page.
+    """
+    given = _checked_names(names or {}, len(centers))
+    if image_names is not None and len(image_names) != len(images):
+        raise ValueError(
+            f"image_names has {len(image_names)} names, and there are {len(images)} "
+            "images: give one for each of them."
+        )
+    members = assignment.members()
+    clusters = np.array(list(members))
+    sizes = np.array([len(rows) for rows in members.values()])
+    tree = merge_tree(centers[clusters], sizes)
+    order = leaves_list(tree) if len(clusters) > 1 else np.zeros(1, dtype=int)
+    near = _nearest(centers[clusters])
+    cards, sheets = _draw(images, assignment, members, image_names)
+    for card, others in zip(cards, near, strict=True):
+        card["near"] = clusters[others].tolist()
+    data = {
+        "digest": _digest(assignment, centers, given),
+        "nImages": len(images),
+        "nClusters": len(centers),
+        "names": given,
+        "order": clusters[order].tolist(),
+        "merges": tree[:, :2].astype(int).tolist(),
+        "clusters": cards,
+    }
+    write_html(
+        path,
+        title=title,
+        data=data,
+        sheets=sheets,
+        with_image_names=image_names is not None,
+    )
+
+
+def _checked_names(names: Mapping[int, str], n_clusters: int) -> dict[int, str]:
+    for cluster, name in names.items():
+        if cluster not in range(n_clusters):
+            raise ValueError(
+                f"There is no cluster {cluster!r} to be named {name!r}: clusters are "
+                f"numbered from 0 to {n_clusters - 1}."
+            )
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(
+                f"The name of cluster {cluster} is {name!r}; give a text that is not "
+                "empty, or leave the cluster out."
+            )
+    return {int(cluster): str(names[cluster]) for cluster in sorted(names)}
+
+
+def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
+    """The nearest other centres of each, the nearest first."""
+    distances = pairwise_distances(centers)
+    np.fill_diagonal(distances, np.inf)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return order[:, : min(_N_NEAR, len(centers) - 1)]
+
+
+def _digest(
+    assignment: Assignment, centers: NDArray[Any], names: Mapping[int, str]
+) -> str:
+    """What tells this page's work from another's in the memory of a browser."""
+    digest = hashlib.sha256(assignment.labels.tobytes())
+    digest.update(np.ascontiguousarray(centers).tobytes())
+    digest.update(as_json(names).encode())
+    return digest.hexdigest()[:20]
+
+
+def _draw(
+    images: NDArray[Any],
+    assignment: Assignment,
+    members: dict[int, NDArray[np.intp]],
+    image_names: Sequence[str] | None,
+) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """Data and pictures of all clusters, as rich as the limit allows."""
+    shown = _range(images, [rows[0] for rows in members.values()])
+    for detail in _DETAILS:
+        cards: list[dict[str, Any]] = []
+        sheets: list[bytes] = []
+        n_bytes = 0
+        for card, rows in _cards(assignment, members, detail, image_names):
+            cards.append(card)
+            sheets.append(_sheet(images, rows, detail.tile, shown))
+            n_bytes += len(sheets[-1]) * 4 // 3 + len(as_json(card))
+            done, judged = len(cards), min(_JUDGED, len(members))
+            too_large = done >= judged and n_bytes * len(members) > _LIMIT * done
+            if too_large and detail != _DETAILS[-1]:
+                break
+        else:
+            break
+    return cards, sheets
+
+
+def _cards(
+    assignment: Assignment,
+    members: dict[int, NDArray[np.intp]],
+    detail: Detail,
+    image_names: Sequence[str] | None,
+) -> Iterator[tuple[dict[str, Any], NDArray[np.intp]]]:
+    """What the page says of each cluster, and which images it shows."""
+    for cluster, theirs in members.items():
+        rows, views = Shown.of(assignment, theirs, detail)
+        card = {
+            "number": cluster,
+            "size": len(theirs),
+            "distance": round(float(assignment.distances[theirs].mean()), 4),
+            "rows": rows.tolist(),
+            "distances": [round(float(d), 3) for d in assignment.distances[rows]],
+            "views": views,
+            "others": assignment.others[rows[views["borderline"]]].tolist(),
+        }
+        if image_names is not None:
+            card["imageNames"] = [str(image_names[row]) for row in rows]
+        yield card, rows
+
+
+def _range(images: NDArray[Any], rows: list[np.intp]) -> GreyRange:
+    """Black and white, from some of the images and some of their pixels."""
+    some = rows[:: -(-len(rows) // _RANGE_IMAGES)]
+    step = -(-max(images.shape[1:3]) // _RANGE_PIXELS)
+    return GreyRange.of(np.stack([images[row, ::step, ::step] for row in some]))
+
+
+def _sheet(
+    images: NDArray[Any], rows: NDArray[np.intp], tile: int, shown: GreyRange
+) -> bytes:
+    """Thumbnails side by side, as a JPEG picture; its blocks divide tiles evenly."""
+    n_columns = min(_N_COLUMNS, len(rows))
+    n_rows = -(-len(rows) // n_columns)
+    grey = images.ndim == 3 or images.shape[3] == 1
+    paper = Image.new(
+        "L" if grey else "RGB",
+        (n_columns * tile, n_rows * tile),
+        _NIGHT if grey else (_NIGHT, _NIGHT, _NIGHT),
+    )
+    for place, row in enumerate(rows):
+        picture = thumbnail(images[row], tile, shown)
+        line, column = divmod(place, n_columns)
+        left = column * tile + (tile - picture.width) // 2
+        top = line * tile + (tile - picture.height) // 2
+        paper.paste(picture, (left, top))
+    file = BytesIO()
+    paper.save(file, "JPEG", quality=80)
+    return file.getvalue()

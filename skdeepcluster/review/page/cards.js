@@ -1,0 +1,174 @@
+'use strict';
+
+/* A card a cluster: which are shown, in what order, which is current, which are selected. */
+
+const figures = new Intl.NumberFormat('en-GB');
+const counted = (n, what) => `${figures.format(n)} ${what}${n === 1 ? '' : 's'}`;
+
+/** Rounded down, so that only all is 100 %. */
+function percentOf(part, whole) {
+  return `${(Math.floor((1000 * part) / whole) / 10).toFixed(1)} %`;
+}
+
+function factsOf(cluster) {
+  const share = percentOf(cluster.size, clustering.nImages);
+  return `${counted(cluster.size, 'image')} · ${share} · distance ${cluster.distance.toFixed(2)}`;
+}
+
+class Cards extends EventTarget {
+  #list;
+  #naming;
+  #cards = new Map();
+  #order = clustering.bySimilarity;
+  #observer = new IntersectionObserver((entries) => this.#paint(entries), { rootMargin: '800px' });
+  #current = null;
+  selected = new Set();
+  shown = [];
+
+  constructor(list, naming) {
+    super();
+    this.#list = list;
+    this.#naming = naming;
+    for (const cluster of clustering.clusters.values()) this.#add(cluster);
+    list.addEventListener('focusin', (event) => {
+      this.#current = this.numberAt(event.target);
+    });
+  }
+
+  #add(cluster) {
+    const { number } = cluster;
+    const item = document.getElementById('card').content.firstElementChild.cloneNode(true);
+    const [box, field, montage] = ['.select', '.name', '.montage'].map((part) => item.querySelector(part));
+    item.dataset.number = number;
+    item.setAttribute('aria-label', `Cluster ${number}`);
+    item.querySelector('.number span').textContent = number;
+    box.setAttribute('aria-label', `Select cluster ${number}`);
+    box.addEventListener('change', () => this.select([number], box.checked));
+    const facts = item.querySelector('.facts');
+    facts.textContent = factsOf(cluster);
+    facts.title = 'Distance: the mean of its images to their centre. Small is alike.';
+    field.setAttribute('aria-label', `Name of cluster ${number}`);
+    montage.setAttribute('aria-label', `Open cluster ${number}`);
+    this.#cards.set(number, {
+      item,
+      box,
+      field,
+      montage,
+      suggestion: item.querySelector('.suggestion'),
+      marked: item.querySelector('.marked'),
+    });
+    this.#observer.observe(item);
+  }
+
+  #paint(entries) {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) this.#paintCard(this.numberAt(target));
+    }
+  }
+
+  #paintCard(number) {
+    const { item, montage } = this.#cards.get(number);
+    this.#observer.unobserve(item);
+    if (!montage.firstChild) montage.append(...tiles.strip(clustering.clusters.get(number), 12));
+  }
+
+  paintAll() {
+    for (const number of this.shown) this.#paintCard(number);
+  }
+
+  /** Show names, suggestions and marks as they are now. */
+  refresh() {
+    for (const [number, card] of this.#cards) {
+      const name = this.#naming.nameOf(number);
+      const suggestion = this.#naming.suggestionFor(clustering.clusters.get(number));
+      const nMarked = this.#naming.excluded.get(number)?.size ?? 0;
+      card.item.classList.toggle('named', name !== '');
+      card.field.value = name;
+      card.suggestion.hidden = !suggestion;
+      if (suggestion) {
+        card.suggestion.textContent = `Looks like ${suggestion.number}: ${suggestion.name}`;
+        card.suggestion.title = `Name cluster ${number} so (a)`;
+      }
+      card.marked.textContent = nMarked ? `${counted(nMarked, 'image')} marked` : '';
+    }
+  }
+
+  fields() {
+    return [...this.#cards.values()].map((card) => card.field);
+  }
+
+  sort(kind) {
+    const value = {
+      similarity: () => 0,
+      number: ({ number }) => number,
+      size: ({ size }) => -size,
+      doubt: ({ distance }) => -distance,
+      unnamed: ({ number }) => Number(this.#naming.names.has(number)),
+    }[kind];
+    const clusters = clustering.bySimilarity.map((number) => clustering.clusters.get(number));
+    this.#order = clusters.sort((a, b) => value(a) - value(b)).map(({ number }) => number);
+    this.#list.append(...this.#order.map((number) => this.#cards.get(number).item));
+  }
+
+  /** Show only the clusters that `accepts` says. */
+  filter(accepts) {
+    this.shown = this.#order.filter(accepts);
+    const shown = new Set(this.shown);
+    for (const [number, { item }] of this.#cards) item.hidden = !shown.has(number);
+  }
+
+  numberAt(element) {
+    const item = element.closest?.('.card');
+    return item ? Number(item.dataset.number) : null;
+  }
+
+  /** The card that has, or last had, the focus, if it is shown. */
+  get focused() {
+    return this.shown.includes(this.#current) ? this.#current : null;
+  }
+
+  /** That card, else the first. */
+  get current() {
+    return this.focused ?? this.shown[0] ?? null;
+  }
+
+  focus(number, { field = false } = {}) {
+    const card = this.#cards.get(number);
+    this.#paintCard(number);
+    card.item.scrollIntoView({ block: 'nearest' });
+    const target = field ? card.field : card.item;
+    target.focus({ preventScroll: true });
+    if (field) target.select();
+  }
+
+  /** Move by so many cards, or by lines of the grid. */
+  step(n, { lines = false } = {}) {
+    const first = this.shown.includes(this.#current) ? this.shown.indexOf(this.#current) : -1;
+    if (first < 0) return this.shown.length ? this.focus(this.shown[0]) : undefined;
+    const index = first + n * (lines ? this.#nColumns() : 1);
+    if (index >= 0 && index < this.shown.length) this.focus(this.shown[index]);
+    return undefined;
+  }
+
+  #nColumns() {
+    return getComputedStyle(this.#list).gridTemplateColumns.split(' ').length;
+  }
+
+  /** The first of those shown that has no name, from the one after `number` on. */
+  unnamedAfter(number) {
+    const start = this.shown.indexOf(number) + 1;
+    const around = [...this.shown.slice(start), ...this.shown.slice(0, start)];
+    return around.find((each) => each !== number && !this.#naming.names.has(each)) ?? null;
+  }
+
+  select(numbers, isSelected) {
+    for (const number of numbers) {
+      if (isSelected) this.selected.add(number);
+      else this.selected.delete(number);
+      const { item, box } = this.#cards.get(number);
+      box.checked = isSelected;
+      item.classList.toggle('selected', isSelected);
+    }
+    this.dispatchEvent(new Event('select'));
+  }
+}

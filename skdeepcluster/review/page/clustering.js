@@ -1,0 +1,38 @@
+'use strict';
+
+/* What the page was written with: clusters, their order and the tree of merges. */
+
+const clustering = (() => {
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const clusters = new Map(data.clusters.map((cluster) => [cluster.number, cluster]));
+  const numbers = [...clusters.keys()];
+  const clusterOfRow = new Map();
+  for (const cluster of data.clusters) {
+    for (const row of cluster.rows) clusterOfRow.set(row, cluster.number);
+  }
+
+  /** The clusters below each node of the tree: leaves first, then merges. */
+  const leaves = numbers.map((number) => [number]);
+  for (const [one, other] of data.merges) {
+    leaves.push([...leaves[one], ...leaves[other]]);
+  }
+
+  /** The smallest branch with this cluster that is not all selected; else the cluster. */
+  function branchToSelect(number, selected) {
+    const isMore = (branch) => branch.length > 1 && branch.some((each) => !selected.has(each));
+    return leaves.find((branch) => branch.includes(number) && isMore(branch)) ?? [number];
+  }
+
+  const names = Object.entries(data.names).map(([number, name]) => [Number(number), name]);
+  return {
+    digest: data.digest,
+    nImages: data.nImages,
+    nClusters: data.nClusters,
+    clusters,
+    numbers,
+    bySimilarity: data.order,
+    clusterOfRow,
+    branchToSelect,
+    givenNames: new Map(names),
+  };
+})();

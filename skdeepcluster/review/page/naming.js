@@ -1,0 +1,147 @@
+'use strict';
+
+/* Names of clusters and marks of images, with undo and redo, kept in the browser. */
+
+const memory = {
+  read(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null; // a browser may forbid it to files
+    }
+  },
+  write(key, text) {
+    try {
+      localStorage.setItem(key, text);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+class Naming extends EventTarget {
+  #key;
+  #given;
+  #done = [];
+  #undone = [];
+  isKept = true;
+
+  constructor(digest, givenNames) {
+    super();
+    this.#key = `skdeepcluster-report-${digest}`;
+    this.#given = givenNames;
+    this.names = new Map(givenNames);
+    this.excluded = new Map();
+    this.#restore();
+  }
+
+  nameOf(number) {
+    return this.names.get(number) ?? '';
+  }
+
+  isExcluded(number, row) {
+    return this.excluded.get(number)?.has(row) ?? false;
+  }
+
+  /** Give clusters one name; an empty one takes theirs away. False if nothing changes. */
+  name(numbers, name) {
+    if (numbers.every((number) => this.nameOf(number) === name)) return false;
+    const names = new Map(this.names);
+    for (const number of numbers) {
+      if (name) names.set(number, name);
+      else names.delete(number);
+    }
+    this.#set({ names, excluded: this.excluded });
+    return true;
+  }
+
+  /** Mark an image as not belonging to its cluster, or take the mark away. */
+  toggleExcluded(number, row) {
+    const rows = new Set(this.excluded.get(number));
+    if (!rows.delete(row)) rows.add(row);
+    const excluded = new Map(this.excluded);
+    if (rows.size) excluded.set(number, rows);
+    else excluded.delete(number);
+    this.#set({ names: this.names, excluded });
+  }
+
+  replaceBy(names, excluded) {
+    this.#set({ names, excluded });
+  }
+
+  startAgain() {
+    this.replaceBy(new Map(this.#given), new Map());
+  }
+
+  get canUndo() {
+    return this.#done.length > 0;
+  }
+
+  get canRedo() {
+    return this.#undone.length > 0;
+  }
+
+  undo() {
+    return this.#step(this.#done, this.#undone);
+  }
+
+  redo() {
+    return this.#step(this.#undone, this.#done);
+  }
+
+  /** The name of the nearest cluster that has one, for a cluster that has none. */
+  suggestionFor(cluster) {
+    if (this.names.has(cluster.number)) return null;
+    const number = cluster.near.find((each) => this.names.has(each));
+    return number === undefined ? null : { number, name: this.names.get(number) };
+  }
+
+  /** Categories by name: how many clusters, and of how many images. */
+  categories(clusters) {
+    const found = new Map();
+    for (const [number, cluster] of clusters) {
+      const name = this.nameOf(number);
+      if (!name) continue;
+      const category = found.get(name) ?? { name, nClusters: 0, nImages: 0 };
+      category.nClusters += 1;
+      category.nImages += cluster.size;
+      found.set(name, category);
+    }
+    return [...found.values()].sort((a, b) => b.nImages - a.nImages || (a.name < b.name ? -1 : 1));
+  }
+
+  #step(from, to) {
+    if (!from.length) return false;
+    to.push({ names: this.names, excluded: this.excluded });
+    this.#take(from.pop());
+    return true;
+  }
+
+  #set(state) {
+    this.#done.push({ names: this.names, excluded: this.excluded });
+    this.#undone.length = 0;
+    this.#take(state);
+  }
+
+  // States are never changed once they are taken: each change makes new maps.
+  #take({ names, excluded }) {
+    this.names = names;
+    this.excluded = excluded;
+    const rows = [...excluded].map(([number, marked]) => [number, [...marked]]);
+    this.isKept = memory.write(this.#key, JSON.stringify({ names: [...names], excluded: rows }));
+    this.dispatchEvent(new Event('change'));
+  }
+
+  #restore() {
+    const text = memory.read(this.#key);
+    if (text === null) return;
+    try {
+      const { names, excluded } = JSON.parse(text);
+      const rows = excluded.map(([number, marked]) => [number, new Set(marked)]);
+      [this.names, this.excluded] = [new Map(names), new Map(rows)];
+    } catch {
+      // Not ours, or of a page that kept it otherwise: start with the given names.
+    }
+  }
+}

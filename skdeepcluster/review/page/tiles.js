@@ -1,0 +1,49 @@
+'use strict';
+
+/* Thumbnails: pieces of one picture a cluster, which is unpacked when it is first shown. */
+
+const tiles = (() => {
+  const N_COLUMNS = 12;
+  const scripts = document.getElementsByClassName('sheet');
+  const packed = new Map(clustering.numbers.map((number, index) => [number, scripts[index]]));
+  const addresses = new Map();
+
+  function addressOf(number) {
+    if (!addresses.has(number)) {
+      const script = packed.get(number);
+      const bytes = Uint8Array.from(atob(script.textContent), (character) => character.charCodeAt(0));
+      addresses.set(number, URL.createObjectURL(new Blob([bytes], { type: 'image/jpeg' })));
+      packed.delete(number);
+      script.remove();
+    }
+    return addresses.get(number);
+  }
+
+  /** Make an element show one image of a cluster, by its place in the cluster's rows. */
+  function paint(element, cluster, place) {
+    const nColumns = Math.min(N_COLUMNS, cluster.rows.length);
+    const nLines = Math.ceil(cluster.rows.length / nColumns);
+    const percent = (index, n) => `${n > 1 ? (100 * index) / (n - 1) : 0}%`;
+    element.style.backgroundImage = `url("${addressOf(cluster.number)}")`;
+    element.style.backgroundSize = `${100 * nColumns}% ${100 * nLines}%`;
+    element.style.backgroundPosition =
+      `${percent(place % nColumns, nColumns)} ${percent(Math.floor(place / nColumns), nLines)}`;
+  }
+
+  /** The first of a cluster's most typical images, each in an element of its own. */
+  function strip(cluster, n) {
+    return cluster.views.typical.slice(0, n).map((place) => {
+      const tile = document.createElement('span');
+      tile.className = 'tile';
+      tile.title = captionOf(cluster, place);
+      paint(tile, cluster, place);
+      return tile;
+    });
+  }
+
+  function captionOf(cluster, place) {
+    return cluster.imageNames?.[place] ?? `image ${cluster.rows[place]}`;
+  }
+
+  return { paint, strip, captionOf };
+})();

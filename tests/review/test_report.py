@@ -1,0 +1,181 @@
+import json
+import os
+import re
+from base64 import b64decode
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster.review import write_report
+from skdeepcluster.review._assignment import Assignment
+from skdeepcluster.review._report import write_page
+
+HOSTILE = "</script><script>alert(1)</script><!--<b>&amp;\"'\\"
+
+
+def data_of(path):
+    text = path.read_text(encoding="utf-8")
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)<', text)
+    return json.loads(data)
+
+
+def sheets_of(path):
+    found = re.findall(r'class="sheet">(.*?)<', path.read_text(encoding="utf-8"))
+    return [Image.open(BytesIO(b64decode(each))) for each in found]
+
+
+def test_what_a_card_says_and_shows(tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [40, 3, 7])
+    distances = random.permutation(50).astype(np.float32) / 50
+    margins = random.permutation(50).astype(np.float32) / 50
+    centers = np.eye(3, 8, dtype=np.float32)
+    images = np.repeat(np.arange(50, dtype=np.uint8) * 5, 64).reshape(50, 8, 8)
+    assignment = Assignment(
+        centers[labels], labels, distances, (labels + 1) % 3, margins
+    )
+    path = tmp_path / "report.html"
+    write_page(path, images, assignment, centers, names={1: "one"})
+    data = data_of(path)
+    assert data["nImages"] == 50
+    assert data["nClusters"] == 3
+    assert data["names"] == {"1": "one"}
+    assert sorted(data["order"]) == [0, 1, 2]
+    for card, sheet in zip(data["clusters"], sheets_of(path), strict=True):
+        members = np.flatnonzero(labels == card["number"])
+        assert card["size"] == len(members)
+        assert card["distance"] == pytest.approx(distances[members].mean(), abs=1e-4)
+        shown = {name: np.take(card["rows"], v) for name, v in card["views"].items()}
+        typical = members[np.argsort(distances[members])]
+        assert shown["typical"].tolist() == typical[:12].tolist()
+        assert shown["doubtful"].tolist() == typical[::-1][:12].tolist()
+        border = members[np.argsort(margins[members])]
+        assert shown["borderline"].tolist() == border[:12].tolist()
+        assert card["others"] == [(card["number"] + 1) % 3] * len(border[:12])
+        assert len(card["rows"]) == len(set(card["rows"]))
+        pixels = np.asarray(sheet)[32::64, 32::64].ravel()[: len(card["rows"])]
+        expected = images[card["rows"], 0, 0].astype(float)
+        low, high = np.percentile(
+            np.repeat(images[[c["rows"][0] for c in data["clusters"]]], 1), (1, 99)
+        )
+        expected = np.clip((expected - low) / (high - low), 0, 1) * 255
+        np.testing.assert_allclose(pixels, expected, atol=3)
+
+
+def test_of_an_estimator(fitted, digits, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(path, fitted, digits[0], title="Digits & <more>")
+    text = path.read_text()
+    assert "<h1>Digits &amp; &lt;more&gt;</h1>" in text
+    sizes = [card["size"] for card in data_of(path)["clusters"]]
+    assert sizes == np.bincount(fitted.labels_).tolist()
+    assert "imageNames" not in data_of(path)["clusters"][0]
+    assert "and their names" not in text
+
+
+def test_rows_of_pixels_and_of_features(digits, tmp_path):
+    rows = digits[0].reshape(200, -1)
+    path = tmp_path / "report.html"
+    parameters = {"n_clusters": 3, "n_epochs": 0, "random_state": 0}
+    est = DeepClusterCategorizer.from_recipe("fast", image_shape=(8, 8), **parameters)
+    write_report(path, est.fit(rows), rows)
+    assert len(sheets_of(path)) == 3
+    path.unlink()
+    est = DeepClusterCategorizer.from_recipe("fast", **parameters).fit(rows)
+    with pytest.raises(ValueError, match="rows of 64 features, which cannot be shown"):
+        write_report(path, est, rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 30), (30, 9, 1), (9, 9, 3)])
+@pytest.mark.parametrize("n_clusters", [1, 2, 7])
+def test_any_images(page_of, shape, n_clusters):
+    path = page_of(n_clusters, 3, shape)
+    assert len(sheets_of(path)) == n_clusters
+    assert sheets_of(path)[0].mode == ("RGB" if shape[-1] == 3 else "L")
+
+
+def test_nothing_is_loaded_or_named(page_of):
+    text = re.sub(r'class="sheet">.*?<', "", page_of().read_text())
+    assert not re.search(r"https?:|@import|url\((?!\"\$)", text)
+    (policy,) = re.findall(r'Content-Security-Policy" content="(.*?)"', text)
+    assert policy.startswith("default-src &#39;none&#39;; ")
+    assert "unsafe" not in policy
+    assert not re.search(r"\son[a-z]+=", text)
+    assert "<script src" not in text
+
+
+def test_hostile_names(page_of):
+    captions = [HOSTILE, os.fsdecode(b"\xff.png"), *(["\u2028"] * 18)]
+    path = page_of(names={0: HOSTILE, 2: "naïve"}, image_names=captions, title=HOSTILE)
+    text = path.read_text(encoding="utf-8")
+    assert "alert(1)</script>" not in text
+    assert "<!--" not in text
+    data = data_of(path)
+    assert data["names"] == {"0": HOSTILE, "2": "naïve"}
+    assert set(data["clusters"][0]["imageNames"]) == {*captions}
+    assert "and their names" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": {5: "x"}}, "There is no cluster 5 .* from 0 to 4"),
+        ({"names": {0: " "}}, "name of cluster 0 is ' '"),
+        ({"names": {0: 3}}, "name of cluster 0 is 3"),
+        ({"image_names": ["x"]}, "has 1 names, and there are 20 images"),
+    ],
+)
+def test_names_that_are_refused(page_of, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        page_of(**options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_written_whole_or_not_at_all(page_of, clustered, tmp_path, monkeypatch):
+    path = page_of()
+    before = path.read_bytes()
+    assert page_of().read_bytes() == before
+    monkeypatch.setattr("skdeepcluster.review._page._hash", lambda text: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        page_of(title="other")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        write_page(tmp_path / "no" / "r.html", *clustered(1, 1))
+
+
+class Counted(np.ndarray):
+    """Counts the images that are read."""
+
+    n_read = 0
+
+    def __getitem__(self, index):
+        row = index[0] if isinstance(index, tuple) else index
+        assert isinstance(row, int | np.integer)
+        Counted.n_read += 1
+        return np.asarray(self)[index]
+
+
+def test_a_thousand_clusters_of_two_hundred_thousand_images(tmp_path):
+    """Below 30 MB, and only images that are shown are read."""
+    n_clusters, n_each = 1000, 200
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(n_clusters), n_each)
+    noise = random.integers(0, 256, (64, 64), dtype=np.uint8)
+    images = np.broadcast_to(noise, (len(labels), 64, 64)).view(Counted)
+    centers = random.normal(size=(n_clusters, 8)).astype(np.float32)
+    values = random.random((2, len(labels)), dtype=np.float32)
+    assignment = Assignment(
+        centers[labels], labels, values[0], (labels + 1) % n_clusters, values[1]
+    )
+    path = tmp_path / "report.html"
+    write_page(path, images, assignment, centers)
+    assert path.stat().st_size < 30e6
+    cards = data_of(path)["clusters"]
+    assert len(cards) == n_clusters
+    assert all(len(card["views"]["typical"]) >= 3 for card in cards)
+    assert Counted.n_read < 30 * n_clusters
