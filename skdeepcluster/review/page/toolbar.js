@@ -8,6 +8,8 @@ const say = (() => {
   let timer = 0;
   return (text, { isError = false } = {}) => {
     const message = part('message');
+    // What lies outside a modal dialog is neither read out nor in front.
+    (document.querySelector('dialog[open]') ?? document.body).append(message);
     message.textContent = text;
     message.classList.toggle('error', isError);
     clearTimeout(timer);
