@@ -104,7 +104,8 @@ def _name(options: argparse.Namespace) -> None:
     output = options.output
     est = _load(output)
     table = _read_clusters(output / "clusters.csv")
-    if not np.array_equal(table["cluster"], est.labels_):
+    clusters = table["cluster"] if "cluster" in table else []
+    if not np.array_equal(clusters, est.labels_):
         raise ValueError(
             f"{output / 'clusters.csv'} does not hold the clusters of the model beside "
             "it; run skdeepcluster categorize again."
@@ -149,7 +150,7 @@ def _assign(options: argparse.Namespace) -> None:
     categories = Names(est.names_).of(labels)
     doubtful = distances > est.distance_limits_[labels]
     table = found.names.assign(category=categories, doubt=doubtful)
-    _write_clusters(options.output / "clusters.csv", table, labels, distances)
+    _write_clusters(options.output, table, labels, distances)
     written = {"clusters.csv": "the cluster and category of each image, and doubts"}
     if est.names_ and found.series is not None:
         written |= _write_series(options.output, categories, found.series)
@@ -364,9 +365,7 @@ def _sort(
     est.reader_ = found.reader
     est.save(output / "model.safetensors")
     sorted_ = Assignment.of(est, found.images)
-    _write_clusters(
-        output / "clusters.csv", found.names, sorted_.labels, sorted_.distances
-    )
+    _write_clusters(output, found.names, sorted_.labels, sorted_.distances)
     write_page(output / "report.html", found.images, sorted_, est.cluster_centers_)
     _draw(output, found.images, est, sorted_, monitor)
     _print_summary(est, seconds, labels)
@@ -397,14 +396,15 @@ def _print_written(output: Path, written: dict[str, str]) -> None:
 
 
 def _write_clusters(
-    path: Path, table: pd.DataFrame, labels: NDArray[Any], distances: NDArray[Any]
+    output: Path, table: pd.DataFrame, labels: NDArray[Any], distances: NDArray[Any]
 ) -> None:
     from skdeepcluster.archive._store import write_table
 
     first = ["image", "frame", "slice", "cluster", "distance"]
     table = table.assign(cluster=labels, distance=distances)
     more = [name for name in table.columns if name not in first]
-    write_table(path, table[first + more], float_format="%.5f")
+    write_table(output / "clusters.csv", table[first + more], float_format="%.5f")
+    (output / "series.csv").unlink(missing_ok=True)  # of another run
 
 
 def _draw(

@@ -380,6 +380,9 @@ def test_bad_names_change_nothing(sorted_cine, tmp_path, capsys):
     (sorted_cine / "clusters.csv").write_text("\n".join(lines[:-1]))
     assert main(["name", str(sorted_cine), str(names)]) == 2
     assert "does not hold the clusters of the model" in capsys.readouterr().err
+    (sorted_cine / "clusters.csv").write_text("a;b")
+    assert main(["name", str(sorted_cine), str(names)]) == 2
+    assert "does not hold the clusters of the model" in capsys.readouterr().err
 
 
 def test_files_are_laid_out_by_category(sorted_cine, cine_folder, tmp_path, capsys):

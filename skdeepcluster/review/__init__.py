@@ -1,11 +1,9 @@
 """A fitted model, as a person sees it: tables and displays."""
 
+from skdeepcluster.review._embedding_map import EmbeddingDisplay
 from skdeepcluster.review._history import TrainingHistoryDisplay
-from skdeepcluster.review._maps import (
-    ClusterLabelDisplay,
-    EmbeddingDisplay,
-    MergeTreeDisplay,
-)
+from skdeepcluster.review._label_map import ClusterLabelDisplay
+from skdeepcluster.review._merge_tree import MergeTreeDisplay
 from skdeepcluster.review._montage import ClusterMontageDisplay
 from skdeepcluster.review._names import series_vote
 from skdeepcluster.review._report import write_report

@@ -1,0 +1,124 @@
+"""Which clusters to merge first, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import dendrogram
+
+from skdeepcluster.review._axes import given_or_new
+from skdeepcluster.review._tree import merge_tree
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+_ROW = 0.17  # inches a line of text
+
+
+class MergeTreeDisplay:
+    """Dendrogram over the centroids: which clusters to merge first.
+
+    Merging goes by Ward's criterion, in which a cluster weighs as much as its images.
+    Make it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    linkage : ndarray of shape (n_clusters - 1, 4), float64
+        As :func:`scipy.cluster.hierarchy.linkage` gives it.
+    labels : list of str
+        What stands at each leaf.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        With the tree.
+    figure_ : matplotlib.figure.Figure
+        Containing it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdeepcluster import DeepClusterCategorizer
+    >>> from skdeepcluster.review import MergeTreeDisplay
+    >>> images = load_digits().images[:300]
+    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=5, n_epochs=1)
+    >>> display = MergeTreeDisplay.from_estimator(est.fit(images))
+    """
+
+    def __init__(self, linkage: NDArray[np.float64], labels: list[str]) -> None:
+        self.linkage = linkage
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: DeepClusterCategorizer,
+        *,
+        names: Mapping[int, str] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the tree of the clusters of a fit.
+
+        Parameters
+        ----------
+        estimator : DeepClusterCategorizer
+            Fitted, with at least 2 clusters.
+        names : mapping of int to str, default=None
+            Names of clusters, written beside their numbers. None takes `names_` of the
+            estimator.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure of fitting size.
+
+        Returns
+        -------
+        MergeTreeDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is one cluster only.
+        """
+        if estimator.n_clusters_ < 2:
+            raise ValueError("There is one cluster, and nothing to merge.")
+        sizes = np.bincount(estimator.labels_, minlength=estimator.n_clusters_)
+        names = estimator.names_ if names is None else names
+        labels = [
+            f"{cluster} {names.get(cluster, '')} (n = {size})".replace("  ", " ")
+            for cluster, size in enumerate(sizes)
+        ]
+        linkage = merge_tree(estimator.cluster_centers_, sizes)
+        return cls(linkage, labels).plot(ax=ax)
+
+    def plot(self, *, ax: Axes | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a figure of fitting size.
+
+        Returns
+        -------
+        MergeTreeDisplay
+        """
+        ax = given_or_new(ax, 7, 1 + _ROW * len(self.labels))
+        with plt.rc_context({"lines.linewidth": 1}):
+            dendrogram(
+                self.linkage,
+                labels=self.labels,
+                orientation="left",
+                color_threshold=0,
+                above_threshold_color="tab:blue",
+                leaf_font_size=8,
+                ax=ax,
+            )
+        ax.set(xlabel="distance of the clusters that are merged (Ward)")
+        ax.spines[["top", "left", "right"]].set_visible(False)
+        self.ax_ = ax
+        self.figure_: Any = ax.figure
+        return self
