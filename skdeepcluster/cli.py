@@ -104,7 +104,7 @@ def _name(options: argparse.Namespace) -> None:
     output = options.output
     est = _load(output)
     table = _read_clusters(output / "clusters.csv")
-    clusters = table["cluster"] if "cluster" in table else []
+    clusters: Any = table.get("cluster", [])
     if not np.array_equal(clusters, est.labels_):
         raise ValueError(
             f"{output / 'clusters.csv'} does not hold the clusters of the model beside "
