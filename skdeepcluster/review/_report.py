@@ -222,7 +222,7 @@ def _draw(
     image_names: Sequence[str] | None,
 ) -> tuple[list[dict[str, Any]], list[bytes]]:
     """Data and pictures of all clusters, as rich as the limit allows."""
-    shown = _range(images, [rows[0] for rows in members.values()])
+    shown = _range(images, list(members.values()))
     for detail in _DETAILS:
         cards: list[dict[str, Any]] = []
         sheets: list[bytes] = []
@@ -263,9 +263,11 @@ def _cards(
         yield card, rows
 
 
-def _range(images: NDArray[Any], rows: list[np.intp]) -> GreyRange:
-    """Black and white, from some of the images and some of their pixels."""
-    some = rows[:: -(-len(rows) // _RANGE_IMAGES)]
+def _range(images: NDArray[Any], members: list[NDArray[np.intp]]) -> GreyRange:
+    """Black and white, from some of the typical images and some of their pixels."""
+    each = max(1, min(_DETAILS[0].n_typical, _RANGE_IMAGES // len(members)))
+    typical = np.concatenate([rows[:each] for rows in members])
+    some = typical[:: -(-len(typical) // _RANGE_IMAGES)]
     step = -(-max(images.shape[1:3]) // _RANGE_PIXELS)
     return GreyRange.of(np.stack([images[row, ::step, ::step] for row in some]))
 

@@ -41,6 +41,7 @@ class Completion {
   }
 
   #onKey(event, field) {
+    if (event.isComposing) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       event.preventDefault();

@@ -34,6 +34,12 @@ class Naming extends EventTarget {
     this.names = new Map(givenNames);
     this.excluded = new Map();
     this.#restore();
+    // The same page in another tab: what is done there is not to be undone here.
+    addEventListener('storage', ({ key }) => {
+      if (key !== this.#key) return;
+      this.#restore();
+      this.dispatchEvent(new Event('change'));
+    });
   }
 
   nameOf(number) {

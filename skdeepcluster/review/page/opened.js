@@ -99,10 +99,9 @@ class Opened {
     const [picture, caption] = button.children;
     const [name, row] = [tiles.captionOf(cluster, place), cluster.rows[place]];
     tiles.paint(picture, cluster, place);
-    const lines = [name];
-    if (this.#view === 'borderline') lines.push(`or ${this.#titleOf(cluster.others[index])}`);
+    const lines = this.#view === 'borderline' ? [name, `or ${this.#titleOf(cluster.others[index])}`] : [name];
     caption.replaceChildren(...lines.map((text) => Object.assign(document.createElement('span'), { textContent: text })));
-    button.title = `${name}, distance ${cluster.distances[place].toFixed(3)}`;
+    button.title = `${lines.join(', ')}; distance ${cluster.distances[place].toFixed(3)}`;
     button.dataset.row = row;
     button.tabIndex = index ? -1 : 0;
     button.addEventListener('click', () => this.#naming.toggleExcluded(cluster.number, row));
@@ -116,7 +115,8 @@ class Opened {
   }
 
   #titleOf(number) {
-    return `${number} ${this.#naming.nameOf(number)}`.trim();
+    const name = this.#naming.nameOf(number);
+    return name ? `${number}: ${name}` : String(number);
   }
 
   #showNeighbours(cluster) {

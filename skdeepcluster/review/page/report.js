@@ -73,6 +73,7 @@ function goOn(from, next, { field = true } = {}) {
 
 function onNameKey(event) {
   const { key, target: field } = event;
+  if (event.isComposing) return; // Enter ends the input of a Chinese or Japanese word
   if (key === 'Escape' && !event.defaultPrevented) {
     const [number] = clustersOf(field);
     event.preventDefault(); // leaves the field, not the dialog
