@@ -62,7 +62,7 @@ def main():
     ]
     print(f"{machine()}\n\n{name}: {len(X):,} images\n")
     lines = [
-        [unseen, *(f"{value:.3f}" for value in row.values())]
+        [str(unseen), *(f"{value:.3f}" for value in row.values())]
         for unseen, row in zip(categories, done, strict=True)
     ]
     mean = [f"{np.mean([row[what] for row in done]):.3f}" for what in done[0]]
