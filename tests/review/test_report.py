@@ -99,6 +99,44 @@ def test_any_images(page_of, shape, n_clusters):
     assert sheets_of(path)[0].mode == ("RGB" if shape[-1] == 3 else "L")
 
 
+def test_colours_stay_apart(clustered, tmp_path):
+    _, assignment, centers = clustered(1, 3)
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    images[np.arange(3), :, :, np.arange(3)] = 255
+    path = tmp_path / "report.html"
+    write_page(path, images, assignment, centers)
+    (sheet,) = sheets_of(path)
+    for place, row in enumerate(data_of(path)["clusters"][0]["rows"]):
+        assert np.asarray(sheet)[32, 64 * place + 32].argmax() == row
+
+
+def test_a_cluster_without_images_has_no_card_and_keeps_its_name(clustered, tmp_path):
+    images, assignment, centers = clustered(3, 4)
+    path = tmp_path / "report.html"
+    write_page(
+        path, images, assignment, np.vstack([centers, -centers[:1]]), names={3: "x"}
+    )
+    data = data_of(path)
+    assert [card["number"] for card in data["clusters"]] == [0, 1, 2]
+    assert data["nClusters"] == 4
+    assert data["names"] == {"3": "x"}
+
+
+def test_pages_of_different_work_are_told_apart(page_of):
+    digests = [
+        data_of(page_of(**options))["digest"]
+        for options in (
+            {"n_clusters": 5},
+            {"n_clusters": 6},
+            {"n_clusters": 5, "n_each": 9},
+            {"n_clusters": 5, "names": {0: "x"}},
+            {"n_clusters": 5, "title": "other"},
+        )
+    ]
+    assert len(set(digests)) == 4
+    assert digests[-1] == digests[0]
+
+
 def test_nothing_is_loaded_or_named(page_of):
     text = re.sub(r'class="sheet">.*?<', "", page_of().read_text())
     assert not re.search(r"https?:|@import|url\((?!\"\$)", text)

@@ -93,7 +93,7 @@ def test_one_hand_names_104_clusters(visit):
     assert page.locator("#progress").inner_text() == "0 of 104 named, 0.0 % of images"
     page.keyboard.press("u")
     for place in range(104):
-        page.keyboard.type(f"kind {place % 13}")
+        page.keyboard.type(f"k{place % 13}")
         page.keyboard.press("Enter")
         if place == 62:
             expect(page.locator("#progress")).to_have_text(
@@ -105,7 +105,7 @@ def test_one_hand_names_104_clusters(visit):
     expect(page.locator("#message")).to_have_text("All clusters shown are named.")
     rows = exported(page)
     assert rows[0] == ["cluster", "category", "excluded"]
-    expected = {number: f"kind {place % 13}" for place, number in enumerate(order)}
+    expected = {number: f"k{place % 13}" for place, number in enumerate(order)}
     assert rows[1:] == [[str(n), expected[n], ""] for n in range(104)]
     assert all(url.startswith(("file:", "blob:", "data:")) for url in page.requested)
 
@@ -172,6 +172,67 @@ def test_a_suggestion_is_accepted_by_a_key(visit):
     expect(name_field(page, 1)).to_have_value("foot")
     card(page, 0).locator(".suggestion").click()
     expect(page.locator("#progress")).to_contain_text("3 of 3 named")
+
+
+def test_a_suggestion_is_accepted_while_one_names(visit):
+    page = visit(n_clusters=4, names={0: "foot"})
+    page.locator("#sort").select_option("number")
+    name_field(page, 1).focus()
+    page.keyboard.press("Control+Enter")
+    expect(name_field(page, 1)).to_have_value("foot")
+    expect(name_field(page, 2)).to_be_focused()
+
+
+def test_an_opened_cluster_is_named(visit):
+    page = visit(n_clusters=4, names={0: "foot"})
+    page.locator("#sort").select_option("number")
+    card(page, 1).locator(".montage").click()
+    take = page.locator("#near button.take:visible")
+    expect(take).to_have_text("Take the name “foot”")
+    take.click()
+    expect(page.locator("#opened-name")).to_have_value("foot")
+    page.keyboard.press("j")
+    expect(page.locator("#opened-title")).to_have_text("Cluster 2")
+    page.keyboard.press("n")
+    page.keyboard.type("hand")
+    page.keyboard.press("Enter")
+    expect(page.locator("#opened-title")).to_have_text("Cluster 3")
+    expect(page.locator("#opened-name")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(card(page, 3)).to_be_focused()
+    assert exported(page)[1:] == [
+        ["0", "foot", ""],
+        ["1", "foot", ""],
+        ["2", "hand", ""],
+    ]
+
+
+def test_keys_of_a_letter_can_be_switched_off(visit):
+    page = visit(n_clusters=3, names={0: "foot"})
+    page.keyboard.press("?")
+    page.get_by_label("Keys of a single letter").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.locator("html[data-ready]").wait_for()
+    card(page, 1).focus()
+    page.keyboard.press("a")
+    page.keyboard.press("m")
+    page.keyboard.press(" ")
+    expect(page.locator("#selected")).to_have_text("1 cluster selected: 1")
+    expect(name_field(page, 1)).to_have_value("")
+
+
+def test_colours_are_chosen_and_kept(visit):
+    page = visit(n_clusters=1, scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(ground) != light
+    page.reload()
+    page.locator("html[data-ready]").wait_for()
+    page.get_by_role("button", name="Light").click()
+    assert page.evaluate(ground) == light
 
 
 def test_letters_are_no_commands_while_one_types(visit):
@@ -278,6 +339,20 @@ def test_names_are_kept_in_the_browser(visit):
     expect(name_field(page, 0)).to_have_value("given")
 
 
+def test_two_tabs_show_the_same(visit):
+    page = visit(n_clusters=3)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator("html[data-ready]").wait_for()
+    name_field(page, 1).fill("here")
+    name_field(page, 1).press("Enter")
+    expect(name_field(other, 1)).to_have_value("here")
+    name_field(other, 2).fill("there")
+    name_field(other, 2).press("Enter")
+    expect(name_field(page, 2)).to_have_value("there")
+    assert exported(page)[1:] == [["1", "here", ""], ["2", "there", ""]]
+
+
 def test_a_browser_that_keeps_nothing(visit):
     forbidden = (
         "Object.defineProperty(window, 'localStorage', "
@@ -353,6 +428,16 @@ def test_accessible_to_all(visit, scheme, width):
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     check()
+
+
+def test_on_a_phone_no_message_hides_the_selection(visit):
+    page = visit(n_clusters=3, width=360)
+    name_field(page, 1).fill("foot")
+    name_field(page, 1).press("Enter")
+    page.get_by_label("Select cluster 2", exact=True).check()
+    message = page.locator("#message").bounding_box()
+    bar = page.locator("#selection").bounding_box()
+    assert message["y"] + message["height"] < bar["y"]
 
 
 def test_a_thousand_clusters(visit):
