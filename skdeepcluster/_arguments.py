@@ -93,14 +93,15 @@ def parser() -> argparse.ArgumentParser:
         "--sort-into",
         type=Path,
         metavar="DIR",
-        help="also lay the files of a folder out in folders by category, in a new "
-        "folder DIR; a file with several images goes where most of them belong",
+        help="also lay the files that gave an image out in folders by category, in a "
+        "new folder DIR; a file with several goes where most of them belong",
     )
     assign.add_argument(
         "--sort-by",
         choices=["hardlink", "symlink", "copy"],
-        default="hardlink",
-        help="what --sort-into makes of a file; originals stay (default: hardlink)",
+        default="symlink",
+        help="what --sort-into makes of a file; originals stay (default: symlink). A "
+        "hard link changes when a file was changed, so that the next run reads it anew",
     )
     assign.set_defaults(command="assign")
 

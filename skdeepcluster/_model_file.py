@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = "skdeepcluster"
 VERSION = 1
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # also halves of characters, and line separators
 _ARRAYS = ("cluster_centers_", "distance_limits_", "labels_", "last_epoch_labels_")
 _MAYBE_ARRAYS = ("pixel_mean_", "pixel_std_")
 _VALUES = (
@@ -53,6 +55,7 @@ def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> No
         attributes["feature_names_in_"] = list(estimator.feature_names_in_)
 
     attributes["reader_"] = estimator.reader_
+    _check_names(estimator)
     # Of JSON, the keys of a dictionary are text.
     attributes["names_"] = [[int(key), name] for key, name in estimator.names_.items()]
 
@@ -106,6 +109,25 @@ def read(
         ) from error
 
 
+def is_one_line(name: str) -> bool:
+    """Whether a name can go into a table and to a terminal as it is."""
+    return not any(unicodedata.category(each) in _CONTROLS for each in name)
+
+
+def _check_names(estimator: DeepClusterCategorizer) -> None:
+    for cluster, name in estimator.names_.items():
+        if cluster not in range(estimator.n_clusters_):
+            raise ValueError(
+                f"names_ has a name for cluster {cluster!r}, and clusters are numbered "
+                f"from 0 to {estimator.n_clusters_ - 1}."
+            )
+        if not isinstance(name, str) or not is_one_line(name):
+            raise ValueError(
+                f"names_ of cluster {cluster} is {name!r}; give a text without control "
+                "characters."
+            )
+
+
 def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
     if header.get("format") != FORMAT:
         raise ValueError(
@@ -148,10 +170,7 @@ def _rebuild(
     if not isinstance(estimator.reader_, dict | None):
         raise ValueError("how its images were read is no dictionary")
     estimator.names_ = {int(key): str(name) for key, name in attributes["names_"]}
-    if not set(estimator.names_) <= set(range(estimator.n_clusters_)):
-        raise ValueError("names are given to clusters that are not there")
-    if not all(map(str.isprintable, estimator.names_.values())):
-        raise ValueError("names hold what cannot be printed")
+    _check_names(estimator)
     for name in _ARRAYS:
         setattr(estimator, name, tensors[name].numpy())
     for name in _MAYBE_ARRAYS:

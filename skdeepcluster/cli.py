@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from skdeepcluster import DeepClusterCategorizer
     from skdeepcluster.review._assignment import Assignment
 
+_ROUNDING = 1e-5  # of a distance, with other images in the batch
+
 # What takes long to import is imported where it is needed, for a quick --help.
 
 
@@ -31,6 +33,7 @@ class _Images(NamedTuple):
     """Columns image, frame and slice; empty where that does not apply."""
     series: pd.Series[int] | None
     """Of files that are in one; None where there are no files."""
+    n_files: int
     n_skipped: int
     reader: dict[str, Any] | None
 
@@ -110,7 +113,7 @@ def _name(options: argparse.Namespace) -> None:
             f"{output / 'clusters.csv'} does not hold the clusters of the model beside "
             "it; run skdeepcluster categorize again."
         )
-    names = read_names(options.names, est.n_clusters_, len(table))
+    names = read_names(options.names, est.n_clusters_, est.labels_)
     table["category"] = names.of(est.labels_)
     write_table(output / "clusters.csv", table, float_format="%.5f")
     est.names_ = names.categories
@@ -131,6 +134,14 @@ def _assign(options: argparse.Namespace) -> None:
     from skdeepcluster.review._names import Names
 
     est = _load(options.model)
+    if options.output.resolve() in (
+        options.model.resolve(),
+        options.model.resolve().parent if options.model.is_file() else None,
+    ):
+        raise ValueError(
+            f"--output {options.output} is where the model is, and what it was fitted "
+            "to; choose another folder, or that would be replaced."
+        )
     if options.path.is_dir() and est.reader_ is None:
         raise ValueError(
             f"{options.model} was fitted to an array, and does not say how files are "
@@ -148,7 +159,7 @@ def _assign(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     labels, distances = est._assign(found.images)
     categories = Names(est.names_).of(labels)
-    doubtful = distances > est.distance_limits_[labels]
+    doubtful = distances > est.distance_limits_[labels] + _ROUNDING
     table = found.names.assign(category=categories, doubt=doubtful)
     _write_clusters(options.output, table, labels, distances)
     written = {"clusters.csv": "the cluster and category of each image, and doubts"}
@@ -236,8 +247,11 @@ def _sort_files(
     votes = series_vote(folders, found.names["image"])
     of_files = dict(zip(votes["series"], votes["category"], strict=True))
     lay_out(options.path, of_files, options.sort_into, options.sort_by)
+    left = found.n_files - found.n_skipped - len(of_files)
     print(
-        f"{len(of_files):,} files are in folders by category in {options.sort_into}\n"
+        f"{len(of_files):,} of {found.n_files:,} files are in folders by category in "
+        f"{options.sort_into};\n{found.n_skipped:,} were skipped, and {left:,} are of "
+        "the same places as others, which stand for them (see --frames).\n"
     )
 
 
@@ -298,15 +312,15 @@ def _read(options: argparse.Namespace, reader: dict[str, Any]) -> _Images:
             f"{said.get('not said', 0):,}; names may be written in their pixels."
         )
     names = index[["path", "frame", "slice"]].rename(columns={"path": "image"})
-    skipped = len(archive.skipped)
-    return _Images(archive.images, names, index["series"], skipped, reader)
+    counts = (archive.n_files, len(archive.skipped))
+    return _Images(archive.images, names, index["series"], *counts, reader)
 
 
 def _of_array(images: NDArray[Any]) -> _Images:
     import pandas as pd
 
     names = pd.DataFrame({"image": range(len(images)), "frame": "", "slice": ""})
-    return _Images(images, names, None, 0, None)
+    return _Images(images, names, None, 0, 0, None)
 
 
 @contextmanager

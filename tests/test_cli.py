@@ -298,8 +298,10 @@ def sorted_cine(cine_folder, tmp_path):
     """What categorize makes of the cine, and names of all clusters but 1."""
     out = tmp_path / "out"
     assert main(["categorize", str(cine_folder), *QUICK, "-o", str(out)]) == 0
+    clusters = [row["cluster"] for row in read_csv(out / "clusters.csv")]
+    excluded = f"{clusters.index('2')} {39 - clusters[::-1].index('2')}"
     (tmp_path / "names.csv").write_text(
-        "cluster,category,excluded\n0,a/b,\n2,round,0 5\n3,a/b,\n4,=1+1,\n"
+        f"cluster,category,excluded\n0,a/b,\n2,round,{excluded}\n3,a/b,\n4,=1+1,\n"
     )
     return out
 
@@ -312,7 +314,8 @@ def test_names_become_categories(sorted_cine, cine_folder, tmp_path, capsys):
     categories = {"0": "a/b", "1": "", "2": "round", "3": "a/b", "4": "=1+1"}
     rows = read_csv(out / "clusters.csv")
     expected = [categories[row["cluster"]] for row in rows]
-    expected[0] = expected[5] = ""
+    second = [n for n, row in enumerate(rows) if row["cluster"] == "2"]
+    expected[second[0]] = expected[second[-1]] = ""
     assert [row.pop("category") for row in rows] == expected
     assert rows == before
     n_named = sum(map(bool, expected))
@@ -400,8 +403,10 @@ def test_files_are_laid_out_by_category(sorted_cine, cine_folder, tmp_path, caps
     made = {path for path in target.rglob("*") if path.is_file()}
     assert {str(path.relative_to(target)) for path in made} == expected
     assert all(path.samefile(cine_folder / path.name) for path in made)
+    assert all(path.is_symlink() for path in made)
     assert {path: path.read_bytes() for path in cine_folder.iterdir()} == before
-    capsys.readouterr()
+    assert "40 of 81 files are in folders" in (printed := capsys.readouterr().out)
+    assert "1 were skipped, and 40 are of the same places" in printed
     for more, message in (
         ([], "not an empty folder"),
         (["--sort-into", str(cine_folder / "x")], "would be sorted next time"),
@@ -409,6 +414,15 @@ def test_files_are_laid_out_by_category(sorted_cine, cine_folder, tmp_path, caps
     ):
         assert main([*arguments, *more]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_what_a_model_was_fitted_to_is_not_replaced(sorted_cine, cine_folder, capsys):
+    before = {path: path.read_bytes() for path in sorted_cine.iterdir()}
+    for model in (sorted_cine, sorted_cine / "model.safetensors"):
+        arguments = ["assign", model, cine_folder, "-o", sorted_cine]
+        assert main([str(argument) for argument in arguments]) == 2
+        assert "is where the model is" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in sorted_cine.iterdir()} == before
 
 
 def test_windows_that_are_none(capsys):

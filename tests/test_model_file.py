@@ -89,6 +89,11 @@ def test_names_of_clusters_come_along(quick, digits, path):
     quick.names_ = {np.int64(3): "short axis", 0: 'naïve, "2"'}
     quick.save(path)
     assert DeepClusterCategorizer.load(path).names_ == quick.names_
+    for names in ({99: "x"}, {0: "a\nb"}, {0: 3}):
+        quick.names_ = names
+        with pytest.raises(ValueError, match="names_"):
+            quick.save(path)
+    assert len(DeepClusterCategorizer.load(path).names_) == 2
 
 
 def test_weights_are_not_named(quick, digits, tmp_path, path):

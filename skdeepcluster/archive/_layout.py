@@ -77,16 +77,26 @@ def lay_out(root: Path, folders: Mapping[str, str], target: Path, way: Way) -> N
         image = os.fspath(root / path)
         for original in filter(None, (image, pixels_of(image))):
             made = target / names[folder] / os.path.relpath(original, root)
-            made.parent.mkdir(parents=True, exist_ok=True)
-            original = os.path.realpath(original)
-            if way == "hardlink":
-                os.link(original, made)
-            elif way == "symlink":
-                os.symlink(original, made)
-            else:
-                with open(original, "rb") as file, open(made, "xb") as copy:
-                    shutil.copyfileobj(file, copy)
-                shutil.copystat(original, made)
+            try:
+                made.parent.mkdir(parents=True, exist_ok=True)
+                _make(os.path.realpath(original), made, way)
+            except OSError as error:  # whose text names files
+                raise type(error)(
+                    f"A file cannot be laid out in {target} as a {way} "
+                    f"({error.strerror}); empty that folder and choose another way of "
+                    "hardlink, symlink and copy."
+                ) from None
+
+
+def _make(original: str, made: Path, way: Way) -> None:
+    if way == "hardlink":
+        os.link(original, made)
+    elif way == "symlink":
+        os.symlink(original, made)
+    else:
+        with open(original, "rb") as file, open(made, "xb") as copy:
+            shutil.copyfileobj(file, copy)
+        shutil.copystat(original, made)
 
 
 def safe_names(texts: Iterable[str]) -> dict[str, str]:

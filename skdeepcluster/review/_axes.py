@@ -1,4 +1,4 @@
-"""Where a display draws."""
+"""Where a display draws, and writes."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def given_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     if ax is None:
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
     return ax
+
+
+def as_written(name: object) -> str:
+    """A name as it is: between two dollar signs Matplotlib would see a formula."""
+    return str(name).replace("$", r"\$")

@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skdeepcluster.review._axes import given_or_new
+from skdeepcluster.review._axes import as_written, given_or_new
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -146,7 +146,7 @@ class EmbeddingDisplay:
                 "alpha": 0.7,
             }
             ax.annotate(
-                str(name), where, ha="center", va="center", fontsize=8, bbox=box
+                as_written(name), where, ha="center", va="center", fontsize=8, bbox=box
             )
         ax.set(xticks=[], yticks=[])
         self.ax_ = ax

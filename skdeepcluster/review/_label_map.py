@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from skdeepcluster.review._axes import given_or_new
+from skdeepcluster.review._axes import as_written, given_or_new
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -146,7 +146,7 @@ class ClusterLabelDisplay:
         n_clusters, n_classes = self.shares.shape
         ax = given_or_new(ax, 3 + 0.35 * n_classes, 1.5 + _ROW * n_clusters)
         picture = ax.imshow(self.shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        names = [str(name) for name in self.classes]
+        names = [as_written(name) for name in self.classes]
         slanted: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
         ax.set_xticks(np.arange(n_classes), names, **slanted)
         ax.set_yticks(np.arange(n_clusters), self.clusters, fontsize=8)

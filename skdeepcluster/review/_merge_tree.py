@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
 
-from skdeepcluster.review._axes import given_or_new
+from skdeepcluster.review._axes import as_written, given_or_new
 from skdeepcluster.review._tree import merge_tree
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class MergeTreeDisplay:
         with plt.rc_context({"lines.linewidth": 1}):
             dendrogram(
                 self.linkage,
-                labels=self.labels,
+                labels=[as_written(label) for label in self.labels],
                 orientation="left",
                 color_threshold=0,
                 above_threshold_color="tab:blue",

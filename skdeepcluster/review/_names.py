@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from skdeepcluster._model_file import is_one_line
+
 
 @dataclass(frozen=True)
 class Names:
@@ -42,7 +44,9 @@ class Names:
         return categories
 
 
-def read_names(path: str | os.PathLike[str], n_clusters: int, n_images: int) -> Names:
+def read_names(
+    path: str | os.PathLike[str], n_clusters: int, labels: NDArray[Any]
+) -> Names:
     """Read a table of names, such as the report exports.
 
     Parameters
@@ -54,8 +58,8 @@ def read_names(path: str | os.PathLike[str], n_clusters: int, n_images: int) -> 
         that do not belong to their cluster, as row numbers with spaces between.
     n_clusters : int
         Clusters that there are.
-    n_images : int
-        Images that there are.
+    labels : ndarray of shape (n_images,)
+        The cluster of each image.
 
     Returns
     -------
@@ -92,10 +96,15 @@ def read_names(path: str | os.PathLike[str], n_clusters: int, n_images: int) -> 
     excluded: set[int] = set()
     seen: set[int] = set()
     for number, row in enumerate(rows[1:], 2):
-        values = dict(zip(header, (value.strip() for value in row), strict=False))
-        if not any(values.values()):
+        if not any(value.strip() for value in row):
             continue
         where = f"{path}, line {number}"
+        if len(row) != len(header):
+            raise ValueError(
+                f"{where}: it has {len(row)} fields, and the first line {len(header)}; "
+                "put a category with a comma into quotation marks."
+            )
+        values = dict(zip(header, (value.strip() for value in row), strict=True))
         cluster = _number(values["cluster"], n_clusters, f"{where}: cluster")
         if cluster in seen:
             raise ValueError(
@@ -103,15 +112,21 @@ def read_names(path: str | os.PathLike[str], n_clusters: int, n_images: int) -> 
             )
         seen.add(cluster)
         category = values.get("category", "")
-        if not category.isprintable():
+        if not is_one_line(category):
             raise ValueError(
-                f"{where}: the category holds characters that cannot be printed, such "
-                "as a line's end; leave them out."
+                f"{where}: the category holds control characters, such as a line's "
+                "end; leave them out."
             )
         if category:
             categories[cluster] = category
         for text in values.get("excluded", "").split():
-            excluded.add(_number(text, n_images, f"{where}: excluded image"))
+            image = _number(text, len(labels), f"{where}: excluded image")
+            if labels[image] != cluster:
+                raise ValueError(
+                    f"{where}: image {image} is in cluster {labels[image]}; the table "
+                    "may be of another fit."
+                )
+            excluded.add(image)
     return Names(categories, frozenset(excluded))
 
 

@@ -39,7 +39,6 @@ _LIMIT = (
 _JUDGED = 20  # clusters after which it is known whether all will fit
 _N_COLUMNS = 12  # of a sheet of thumbnails
 _N_NEAR = 8  # clusters that one is said to look like
-_RANGE_IMAGES, _RANGE_PIXELS = 500, 64  # that black and white are taken from
 _NIGHT = 10  # grey around pictures, as in the style
 
 
@@ -222,7 +221,9 @@ def _draw(
     image_names: Sequence[str] | None,
 ) -> tuple[list[dict[str, Any]], list[bytes]]:
     """Data and pictures of all clusters, as rich as the limit allows."""
-    shown = _range(images, list(members.values()))
+    n_typical = _DETAILS[0].n_typical
+    typical = np.concatenate([rows[:n_typical] for rows in members.values()])
+    shown = GreyRange.of_some(images, typical)
     for detail in _DETAILS:
         cards: list[dict[str, Any]] = []
         sheets: list[bytes] = []
@@ -261,15 +262,6 @@ def _cards(
         if image_names is not None:
             card["imageNames"] = [str(image_names[row]) for row in rows]
         yield card, rows
-
-
-def _range(images: NDArray[Any], members: list[NDArray[np.intp]]) -> GreyRange:
-    """Black and white, from some of the typical images and some of their pixels."""
-    each = max(1, min(_DETAILS[0].n_typical, _RANGE_IMAGES // len(members)))
-    typical = np.concatenate([rows[:each] for rows in members])
-    some = typical[:: -(-len(typical) // _RANGE_IMAGES)]
-    step = -(-max(images.shape[1:3]) // _RANGE_PIXELS)
-    return GreyRange.of(np.stack([images[row, ::step, ::step] for row in some]))
 
 
 def _sheet(

@@ -30,6 +30,9 @@ def as_pictures(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[Any]
     return rows.reshape(len(rows), *estimator.image_shape_)
 
 
+_IMAGES, _PIXELS = 500, 64  # images, and pixels of a side, that a range is taken from
+
+
 class GreyRange(NamedTuple):
     """The pixel values that are shown as black and as white."""
 
@@ -41,6 +44,13 @@ class GreyRange(NamedTuple):
         """From the darkest to the brightest percent."""
         low, high = np.percentile(pixels.astype(np.float64), (1, 99))
         return cls(float(low), float(high))
+
+    @classmethod
+    def of_some(cls, images: NDArray[Any], rows: NDArray[np.intp]) -> GreyRange:
+        """Of some of the pixels of some of these images, at most 2 million."""
+        some = np.sort(rows)[:: -(-len(rows) // _IMAGES)]
+        step = -(-max(images.shape[1:3]) // _PIXELS)
+        return cls.of(np.stack([images[row, ::step, ::step] for row in some]))
 
 
 def thumbnail(image: NDArray[Any], size: int, shown: GreyRange) -> Image.Image:
@@ -92,7 +102,7 @@ def sheet(
     -------
     ndarray of shape (len(rows) * tile, n_columns * tile, 3), uint8
     """
-    shown = GreyRange.of(images[np.sort(np.concatenate(rows))])
+    shown = GreyRange.of_some(images, np.concatenate(rows))
     paper = Image.new("RGB", (n_columns * tile, len(rows) * tile), "white")
     for row, members in enumerate(rows):
         for column, member in enumerate(members):

@@ -52,9 +52,10 @@ def test_nothing_is_overwritten(root, tmp_path, way):
     there = target / "SA" / "a" / "1.png"
     there.parent.mkdir(parents=True)
     there.write_text("mine")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match=rf"as a {way} \(File exists\)") as error:
         lay_out(root, {"a/1.png": "SA"}, target, way)
     assert there.read_text() == "mine"
+    assert "1.png" not in str(error.value)
 
 
 def test_folders_that_are_refused(root, tmp_path, monkeypatch):

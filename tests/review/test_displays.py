@@ -1,3 +1,5 @@
+from io import BytesIO
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -128,7 +130,8 @@ def test_history_needs_the_monitor_of_that_fit(fitted, quick, digits):
 
 
 def test_merge_tree(fitted):
-    display = MergeTreeDisplay.from_estimator(fitted, names={3: "three"})
+    display = MergeTreeDisplay.from_estimator(fitted, names={3: "three", 4: "$x_$"})
+    display.figure_.savefig(BytesIO())
     texts = {text.get_text() for text in display.ax_.get_yticklabels()}
     sizes = np.bincount(fitted.labels_)
     assert f"3 three (n = {sizes[3]})" in texts
@@ -146,6 +149,8 @@ def test_labels_in_clusters(fitted, digits):
         members = digits[1][fitted.labels_ == cluster]
         np.testing.assert_allclose(shares[3], np.mean(members == 3))
     assert (np.diff(display.shares.argmax(1)) >= 0).all()
+    priced = ClusterLabelDisplay.from_predictions(["$x_$", "b"], [0, 1])
+    priced.figure_.savefig(BytesIO())
     with pytest.raises(ValueError, match="inconsistent"):
         ClusterLabelDisplay.from_predictions([1, 2], [0])
 

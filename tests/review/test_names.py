@@ -8,10 +8,10 @@ from skdeepcluster.review._names import Names, read_names
 
 @pytest.fixture
 def read(tmp_path):
-    def read(text, n_clusters=10, n_images=100):
+    def read(text):
         path = tmp_path / "names.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_names(path, n_clusters, n_images)
+        return read_names(path, 10, np.repeat(np.arange(10), 10))
 
     return read
 
@@ -21,7 +21,7 @@ def read(tmp_path):
     [
         "cluster,category\n3,short axis\n7,Zweikammerblick ä\n",
         "\ufeffCluster;Category\r\n3;short axis\r\n7;Zweikammerblick ä\r\n;\r\n",
-        'category,cluster,note\n" short axis ",3,x\n"Zweikammerblick ä",7\n,5\n\n',
+        'category,cluster,note\n" short axis ",3,x\n"Zweikammerblick ä",7,\n,5,\n\n',
         "cluster,category,excluded\n3,short axis,\n7,Zweikammerblick ä,\n",
     ],
 )
@@ -29,9 +29,16 @@ def test_tables_that_say_the_same(read, text):
     assert read(text) == Names({3: "short axis", 7: "Zweikammerblick ä"})
 
 
+def test_spaces_of_other_scripts(read):
+    assert read("cluster,category\n0,短軸　像\n1,short\u00a0axis\n").categories == {
+        0: "短軸　像",
+        1: "short\u00a0axis",
+    }
+
+
 def test_excluded_images_have_no_category(read):
-    names = read('cluster,category,excluded\n0,"=a, ""b""",3 99\n1,,0\n')
-    assert names == Names({0: '=a, "b"'}, frozenset({0, 3, 99}))
+    names = read('cluster,category,excluded\n0,"=a, ""b""",3 9\n1,,10\n')
+    assert names == Names({0: '=a, "b"'}, frozenset({3, 9, 10}))
     labels = np.array([0, 0, 1, 0])
     assert Names({0: "x"}, frozenset({1})).of(labels).tolist() == ["x", "", "", "x"]
 
@@ -48,10 +55,13 @@ def test_excluded_images_have_no_category(read):
         ("cluster,category\n²,x\n", "is none"),
         ("cluster,category\n1,x\n1,y\n", "line 3: cluster 1 is there twice"),
         ('cluster,category\n1,"x\ny"\n', "line 2: the category holds"),
-        ("cluster,category,excluded\n1,x,5 100\n", "excluded image '100' is none"),
+        ("cluster,category,excluded\n1,x,15 100\n", "excluded image '100' is none"),
+        ("cluster,category,excluded\n1,x,5\n", "image 5 is in cluster 0"),
+        ("category,cluster\nA\n", "line 2: it has 1 fields, and the first line 2"),
+        ("cluster,category\n0,heart, apex\n", "line 2: it has 3 fields"),
         (b"cluster,category\n1,\xe4\n", "no text in UTF-8"),
         ('cluster,category\n1,"x\n', "no table of commas or semicolons"),
-        ("cluster,category\n1,x\0\n", "cannot be printed"),
+        ("cluster,category\n1,x\0\n", "control characters"),
     ],
     ids=repr,
 )
