@@ -440,6 +440,14 @@ def test_on_a_phone_no_message_hides_the_selection(visit):
     assert message["y"] + message["height"] < bar["y"]
 
 
+def test_few_images_are_no_larger_than_many(visit):
+    page = visit(n_clusters=3, n_each=2)
+    montage = card(page, 1).locator(".montage")
+    tile = montage.locator(".tile").first.bounding_box()
+    assert tile["width"] == pytest.approx(montage.bounding_box()["width"] / 6, abs=4)
+    assert tile["height"] == pytest.approx(tile["width"], abs=1)
+
+
 def test_a_thousand_clusters(visit):
     page = visit(n_clusters=1000, n_each=3)
     expect(page.locator("#progress")).to_have_text("0 of 1,000 named, 0.0 % of images")
