@@ -622,14 +622,13 @@ def test_two_views_are_two_batches(quick, digits, monkeypatch):
 
 def test_sampling_images_trains_on_every_image_once(quick, digits, monkeypatch):
     seen = []
-    batch = Images.batch
+    batches = Images.batches
 
-    def recorded(self, index):
-        if not isinstance(index, slice):
-            seen.append(index)
-        return batch(self, index)
+    def recorded(self, indices):
+        seen.extend(index for index in indices if not isinstance(index, slice))
+        return batches(self, indices)
 
-    monkeypatch.setattr(Images, "batch", recorded)
+    monkeypatch.setattr(Images, "batches", recorded)
     quick.set_params(n_epochs=1, sampling="images").fit(digits[0])
     assert sorted(np.concatenate(seen)) == list(range(200))
 

@@ -187,8 +187,9 @@ class Alternation:
         drawn = self.draw(labels)
         # Batches of equal size, never of one image: batch norm cannot take that.
         n_batches = max(1, min(math.ceil(n / self.batch_size), n // 2))
-        for batch in drawn.tensor_split(n_batches):
-            pixels = self.views(self.images.batch(batch.cpu().numpy()))
+        batches = drawn.tensor_split(n_batches)
+        for batch, pixels in zip(batches, self.images.batches(batches), strict=True):
+            pixels = self.views(pixels)
             with autocast(self.images.device, self.precision):
                 embeddings = body(pixels)
                 logits = head(neck(embeddings))
@@ -232,10 +233,9 @@ class Alternation:
 
 def keep_means(bank: Tensor, index: Tensor, embeddings: Tensor) -> None:
     """Replace rows of a bank by the mean of what was seen of each image."""
-    images, places = index.unique(return_inverse=True)
-    sums = torch.zeros(len(images), bank.shape[1], device=bank.device)
-    sums.index_add_(0, places, embeddings)
-    bank[images] = sums / places.bincount().unsqueeze(1)
+    times = (index.unsqueeze(1) == index).sum(1, keepdim=True)
+    bank[index] = 0
+    bank.index_add_(0, index, embeddings / times)
 
 
 def _agreement(previous: Tensor | None, labels: Tensor) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skdeepcluster._engine.convolution import SmallMapConv2d
+from skdeepcluster._engine.layers import Pooled, SpreadLinear, accelerate
 from skdeepcluster._engine.runtime import first_line
 
 VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
@@ -94,9 +94,9 @@ def build(
     if projection is not None:
         body = nn.Sequential(body, Projection(neck, n_features, projection))
         neck, n_features = nn.Identity(), projection
-    for layer in body.modules():
-        if type(layer) is nn.Linear:
-            layer.__class__ = SteadyLinear
+    accelerate(body)
+    if backbone in VGGS:
+        _simplify_vgg(model, size)
     if weights is not None:
         _load_weights(model.module if isinstance(model, Pooled) else model, weights)
     return Backbone(body, neck, n_features)
@@ -188,6 +188,21 @@ def _adapt_first_convolution(model: nn.Module, in_channels: int) -> None:
     setattr(model.get_submodule(parent), attribute, first)
 
 
+def _simplify_vgg(model: nn.Module, size: tuple[int, int]) -> None:
+    """Leave out what a VGG computes twice; names and weights stay."""
+    layers: Any = model.features
+    for index, (layer, after) in enumerate(pairwise(list(layers))):
+        # What is largest stays so in a ReLU, which has less to do after pooling.
+        if isinstance(layer, nn.ReLU) and isinstance(after, nn.MaxPool2d):
+            layers[index], layers[index + 1] = after, layer
+    cells = size[0] // 32, size[1] // 32
+    if isinstance(model.classifier, nn.Sequential) and 2 * cells[0] * cells[1] <= 49:
+        model.avgpool = nn.Identity()
+        first: Any = model.classifier[0]
+        first.__class__ = SpreadLinear
+        first.cells = cells
+
+
 def _load_weights(
     model: nn.Module, weights: Mapping[str, Tensor] | str | os.PathLike[str]
 ) -> None:
@@ -235,21 +250,6 @@ def _read_weights(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
     return state
 
 
-class SteadyLinear(nn.Linear):
-    """A linear layer that evaluates in float32 whatever the precision around it.
-
-    A matrix product adds up in an order that changes with the number of its rows.
-    In bfloat16 that ends in differences of 0.4 %, and the cluster of an image would
-    depend on how many others are asked for along with it.
-    """
-
-    def forward(self, features: Tensor) -> Tensor:
-        if self.training or features.is_meta:
-            return super().forward(features)
-        with torch.autocast(features.device.type, enabled=False):
-            return super().forward(features.float())
-
-
 class Sobel(nn.Module):
     """Grey image → its two derivatives by Sobel's kernels, as in DeepCluster."""
 
@@ -258,20 +258,6 @@ class Sobel(nn.Module):
         horizontal = grey.new_tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
         kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
         return F.conv2d(grey, kernels)
-
-
-class Pooled(nn.Module):
-    """A module of the user's, its feature map averaged to one vector an image."""
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        features: Tensor = self.module(pixels)
-        if features.ndim == 4:
-            features = features.mean((2, 3))
-        return features.flatten(1)
 
 
 class SmallCNN(nn.Module):
@@ -292,10 +278,11 @@ class SmallCNN(nn.Module):
             if depth == 0:  # at full resolution it would take half of the time
                 layers.append(nn.Conv2d(n_in, n_out, 4, 2, padding=1, bias=False))
             else:
-                layers.append(SmallMapConv2d(n_in, n_out))
-            layers += [nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
+                layers.append(nn.Conv2d(n_in, n_out, 3, padding=1, bias=False))
+            layers.append(nn.BatchNorm2d(n_out))
             if depth in (1, 2):
                 layers.append(nn.MaxPool2d(2))
+            layers.append(nn.ReLU(inplace=True))
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(self.grid)
         self.fc = nn.Sequential(

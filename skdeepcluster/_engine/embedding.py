@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skdeepcluster._engine.images import Images
+from skdeepcluster._engine.layers import for_evaluation
 from skdeepcluster._engine.runtime import autocast
 
 View = Callable[[Tensor], Tensor]
@@ -28,7 +29,7 @@ def embed(
     Parameters
     ----------
     body : nn.Module
-        Pixels → embedding; put into evaluation mode.
+        Pixels → embedding.
     images : Images
     batch_size : int
     precision : {"float32", "bfloat16"}
@@ -40,16 +41,16 @@ def embed(
     Tensor of shape (n_images, n_features), float32
         On the images' device.
     """
-    body.eval()
     embeddings: Tensor | None = None
     with torch.no_grad():
-        for start in range(0, len(images), batch_size):
-            rows = slice(start, start + batch_size)
-            pixels = images.batch(rows)
+        network = for_evaluation(body)
+        starts = range(0, len(images), batch_size)
+        batches = [slice(start, start + batch_size) for start in starts]
+        for rows, pixels in zip(batches, images.batches(batches), strict=True):
             pixels = view(pixels) if view else pixels
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             with autocast(images.device, precision):
-                output = body(pixels)
+                output = network(pixels)
             if embeddings is None:
                 embeddings = torch.empty(
                     len(images), output.shape[1], device=images.device

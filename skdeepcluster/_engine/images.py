@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skdeepcluster._engine.runtime import fits_on
+
 _BLOCK = 2**22  # pixels read at a time when the whole set is walked
+_BLANK = 10  # roundings of the mean: a standard deviation up to it is noise
 
 
 class Images:
     """A set of images, or of feature vectors, standardised batch by batch.
 
     The array itself is never copied as a whole: it may be a memory map larger than
-    memory.
+    memory. But where a GPU has the room, the pixels lie there, as they came.
 
     Parameters
     ----------
@@ -54,44 +58,88 @@ class Images:
         self.standardize = standardize
         self.device = device
         self._picture = shape if self.is_pictures else (1, shape[0], 1)
+        # Wider integers and doubles lose digits in float32, so they are
+        # standardised before they are narrowed, and before they leave the host.
+        self._exact = bool(np.can_cast(rows.dtype, np.float32, "safe"))
+        self._kept = rows.dtype.newbyteorder("=") if self._exact else np.float64
+        self._here = device if self._exact else torch.device("cpu")
+        self._resident: Tensor | None = None
+        if self._exact and fits_on(device, rows.nbytes):
+            self._resident = self._on_device()
         if mean is not None and std is not None:
             # Pictures have one mean a channel, feature vectors one a column.
             stored = (1, 1, shape[-1]) if self.is_pictures else (1, shape[0], 1)
-            self._mean = mean.reshape(stored)
-            self._scale = _scale(mean, std).reshape(stored)
-        # Wider integers and doubles lose digits in float32, so they are
-        # standardised before they are narrowed.
-        exact = np.can_cast(rows.dtype, np.float32, "safe")
-        self._dtype = np.float32 if exact else np.float64
+            self._mean = self._constant(mean.reshape(stored))
+            self._scale = self._constant(_scale(mean, std).reshape(stored))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batch(self, index: slice | NDArray[np.int64]) -> Tensor:
+    def batch(self, index: slice | Tensor) -> Tensor:
         """Standardised pixels of shape (n, channels, height, width), float32."""
-        rows = self.rows[index].astype(self._dtype)
-        height, width, channels = self._picture
-        pixels: NDArray[Any] = rows.reshape(len(rows), height, width, channels)
+        return self._standardized(self._read(index))
+
+    def batches(self, indices: Iterable[slice | Tensor]) -> Iterator[Tensor]:
+        """Batch after batch; the next is read while one is worked on."""
+        if self._resident is not None:
+            yield from map(self.batch, indices)
+            return
+        # Now, for later it would wait until the device has done all it was told.
+        waiting = [each if isinstance(each, slice) else each.cpu() for each in indices]
+        with ThreadPoolExecutor(1) as reader:
+            following = reader.submit(self._read, waiting[0])
+            for each in [*waiting[1:], None]:
+                pixels = following.result()
+                if each is not None:
+                    following = reader.submit(self._read, each)
+                yield self._standardized(pixels)
+
+    def _read(self, index: slice | Tensor) -> Tensor:
+        """Rows as they came, on the device if they lie there."""
+        if self._resident is not None:
+            return self._resident[index]
+        rows = self.rows[index if isinstance(index, slice) else index.cpu().numpy()]
+        read = torch.from_numpy(rows.astype(self._kept))
+        return read.pin_memory() if self._here.type == "cuda" else read
+
+    def _standardized(self, rows: Tensor) -> Tensor:
+        rows = rows.to(self._here, non_blocking=True)
+        pixels = rows.to(torch.float32 if self._exact else torch.float64)
+        pixels = pixels.unflatten(1, self._picture)
         if self.standardize == "image":
-            mean = pixels.mean((1, 2, 3), keepdims=True)
-            std = pixels.std((1, 2, 3), keepdims=True)
-            pixels = (pixels - mean) / _scale(mean, std)
+            std, mean = torch.std_mean(pixels, (1, 2, 3), correction=0, keepdim=True)
+            blank = std <= _BLANK * torch.finfo(pixels.dtype).eps * mean.abs()
+            pixels = (pixels - mean) / std.masked_fill(blank, 1)
         elif self.standardize == "dataset":
             pixels = (pixels - self._mean) / self._scale
-        tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))
-        tensor = tensor.permute(0, 3, 1, 2).to(self.device)
-        if tensor.shape[2:] != self.size:
+        pixels = pixels.to(self.device, torch.float32).permute(0, 3, 1, 2)
+        height, width = pixels.shape[2:]
+        if (height, width) != self.size:
             smaller = self.size[0] < height or self.size[1] < width
-            tensor = F.interpolate(
-                tensor, self.size, mode="bilinear", antialias=smaller
+            pixels = F.interpolate(
+                pixels, self.size, mode="bilinear", antialias=smaller
             )
-        return tensor
+        return pixels
+
+    def _on_device(self) -> Tensor:
+        """All rows, copied block by block."""
+        kept = torch.from_numpy(np.empty(0, self._kept)).dtype
+        resident = torch.empty(self.rows.shape, dtype=kept, device=self._here)
+        step = max(1, _BLOCK // max(1, self.rows.shape[1]))
+        for start in range(0, len(self.rows), step):
+            block = slice(start, start + step)
+            resident[block] = self._read(block)
+        return resident
+
+    def _constant(self, values: NDArray[np.float64]) -> Tensor:
+        dtype = torch.float32 if self._exact else torch.float64
+        return torch.from_numpy(values).to(self._here, dtype)
 
 
-def _scale(mean: NDArray[Any], std: NDArray[Any]) -> NDArray[Any]:
+def _scale(mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
     """What to divide by: a blank image becomes zeros, not NaN or rounding noise."""
-    blank = std <= 10 * np.finfo(std.dtype).eps * np.abs(mean)
-    return np.where(blank, std.dtype.type(1), std)
+    blank = std <= _BLANK * np.finfo(std.dtype).eps * np.abs(mean)
+    return np.where(blank, 1, std)
 
 
 def _blocks(rows: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.float64]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import faiss
 import numpy as np
 import torch
@@ -83,7 +85,7 @@ def lloyd(
         init = points[torch.from_numpy(start).to(points.device)]
     centroids = init.clone()
     for _ in range(n_iter):
-        labels, _ = assign(points, centroids)
+        labels = nearest(points, centroids)
         sums = torch.zeros_like(centroids).index_add_(0, labels, points)
         sizes = labels.bincount(minlength=n_clusters)
         filled = sizes > 0
@@ -142,13 +144,25 @@ def assign(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     distances : Tensor of shape (n_points,), float32
         Euclidean.
     """
-    half_norms = centroids.square().sum(1) / 2
-    labels = torch.empty(len(points), dtype=torch.int64, device=points.device)
+    labels = nearest(points, centroids)
     distances = torch.empty(len(points), device=points.device)
-    block = max(1, _BLOCK // max(len(centroids), points.shape[1]))
-    for start in range(0, len(points), block):
-        rows = slice(start, start + block)
-        # argmin |x - c|² = argmin |c|²/2 - x·c
-        labels[rows] = (half_norms - points[rows] @ centroids.T).argmin(1)
+    for rows in _blocks(points, centroids):
         distances[rows] = (points[rows] - centroids[labels[rows]]).norm(dim=1)
     return labels, distances
+
+
+def nearest(points: Tensor, centroids: Tensor) -> Tensor:
+    """The labels alone; see :func:`assign`."""
+    half_norms = centroids.square().sum(1) / 2
+    labels = torch.empty(len(points), dtype=torch.int64, device=points.device)
+    for rows in _blocks(points, centroids):
+        # argmin |x - c|² = argmin |c|²/2 - x·c
+        labels[rows] = (half_norms - points[rows] @ centroids.T).argmin(1)
+    return labels
+
+
+def _blocks(points: Tensor, centroids: Tensor) -> Iterator[slice]:
+    """Slices of the points whose distances to all centroids are not too many."""
+    step = max(1, _BLOCK // max(len(centroids), points.shape[1]))
+    for start in range(0, len(points), step):
+        yield slice(start, start + step)

@@ -1,52 +1,107 @@
-"""A convolution whose weights learn faster from small maps."""
+"""Layers that compute what PyTorch's do, steadier or faster."""
 
 from __future__ import annotations
 
+import copy
+from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
-_SMALL = 4  # pixels
 
+class SteadyLinear(nn.Linear):
+    """A linear layer that evaluates in float32 whatever the precision around it.
 
-class SmallMapConv2d(nn.Conv2d):
-    """A convolution of 3 × 3 that keeps the size of maps, without bias.
-
-    Of maps of 4 × 4 pixels in bfloat16, oneDNN's gradient of the weights takes a CPU
-    three times as long as the same as one product of matrices does. That is all that
-    is done otherwise here, and it only rounds otherwise.
+    A matrix product adds up in an order that changes with the number of its rows.
+    In bfloat16 that ends in differences of 0.4 %, and the cluster of an image would
+    depend on how many others are asked for along with it.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=1, bias=False)
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training or features.is_meta:
+            return super().forward(features)
+        with torch.autocast(features.device.type, enabled=False):
+            return super().forward(features.float())
+
+
+class SpreadLinear(SteadyLinear):
+    """The first linear layer of a VGG and the pooling before it, for small maps.
+
+    A VGG pools its last map to 7 × 7 cells. Of a map of 2 × 2 that makes many copies
+    of four cells, and 100 million weights are multiplied with them. To add up the
+    weights that see the same cell comes to the same, and is a twelfth of the work.
+    """
+
+    grid = 7
+    cells: tuple[int, int]  # of the last map
 
     def forward(self, features: Tensor) -> Tensor:
-        kind = features.device.type
-        is_slow = (
-            kind == "cpu"
-            and torch.is_autocast_enabled(kind)
-            and torch.get_autocast_dtype(kind) == torch.bfloat16
-            and max(features.shape[2:]) <= _SMALL
-        )
-        if not (is_slow and torch.is_grad_enabled()):
+        return F.linear(features, self.gathered(), self.bias)
+
+    def gathered(self) -> Tensor:
+        """A weight for each cell of the map, float32."""
+        n_cells = self.cells[0] * self.cells[1]
+        one_hot = torch.eye(n_cells, device=self.weight.device)
+        spread = F.adaptive_avg_pool2d(one_hot.unflatten(1, self.cells), self.grid)
+        weight = self.weight.unflatten(1, (-1, self.grid**2))
+        with torch.autocast(weight.device.type, enabled=False):
+            return (weight @ spread.flatten(1).T).flatten(1)
+
+
+class FastConv2d(nn.Conv2d):
+    """PyTorch's convolution, but for two cases in which it is slow on a CPU.
+
+    A single channel is taken for two, the second of which is zero. And the weights of
+    small maps of many channels learn, in bfloat16, by products of matrices. Both only
+    round otherwise.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        if features.device.type != "cpu":
             return super().forward(features)
-        half = (features.bfloat16(), self.weight.bfloat16())
-        convolved: Tensor = _ByProduct.apply(*half)
-        return convolved
+        weight, bias = self.weight, self.bias
+        if self.in_channels == 1:
+            last = features.permute(0, 2, 3, 1)  # so that channels stay the innermost
+            features = F.pad(last, (0, 1)).permute(0, 3, 1, 2)
+            weight = F.pad(weight, (0, 0, 0, 0, 0, 1))
+        elif self._learns_slowly(features):
+            half = None if bias is None else bias.bfloat16()
+            convolved: Tensor = _ByProducts.apply(
+                features.bfloat16(), weight.bfloat16(), half
+            )
+            return convolved
+        return self._conv_forward(features, weight, bias)
+
+    def _learns_slowly(self, features: Tensor) -> bool:
+        height, width = features.shape[2:]
+        return (
+            4 * height * width <= self.in_channels
+            and self.kernel_size == (3, 3)
+            and self.stride == self.padding == self.dilation == (1, 1)
+            and self.groups == 1
+            and self.padding_mode == "zeros"
+            and torch.is_grad_enabled()
+            and torch.is_autocast_enabled("cpu")
+            and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        )
 
 
-class _ByProduct(torch.autograd.Function):
-    """Same convolution, its gradient of the weights as a product of matrices."""
+class _ByProducts(torch.autograd.Function):
+    """Same convolution, its gradient of the weights by a product for each place."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
         ctx.save_for_backward(features, weight)
-        return F.conv2d(features, weight, padding=1)
+        ctx.has_bias = bias is not None
+        return F.conv2d(features, weight, bias, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         (gradient,) = gradients
         features, weight = ctx.saved_tensors
         ones = (1, 1)
@@ -55,13 +110,63 @@ class _ByProduct(torch.autograd.Function):
             *(False, (0, 0), 1, (True, False, False)),
         )[0]
         height, width = features.shape[2:]
-        padded = F.pad(features, (1, 1, 1, 1)).permute(0, 2, 3, 1)
-        windows = [
-            padded[:, row : row + height, column : column + width]
-            for row in range(3)
-            for column in range(3)
+        padded = F.pad(features.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
+        rows = gradient.permute(0, 2, 3, 1).flatten(0, 2)
+        places = [
+            padded[:, down : down + height, right : right + width].flatten(0, 2)
+            for down in range(3)
+            for right in range(3)
         ]
-        seen = torch.cat(windows, 3).flatten(0, 2)
-        of_weight = seen.T @ gradient.permute(0, 2, 3, 1).flatten(0, 2)
-        of_weight = of_weight.unflatten(0, (3, 3, -1)).permute(3, 2, 0, 1)
-        return of_features, of_weight
+        products = torch.stack([place.T @ rows for place in places])
+        of_weight = products.unflatten(0, (3, 3)).permute(3, 2, 0, 1)
+        of_bias = rows.sum(0, dtype=torch.float32) if ctx.has_bias else None
+        return of_features, of_weight, of_bias
+
+
+class Pooled(nn.Module):
+    """A module of the user's, its feature map averaged to one vector an image."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.module(pixels)
+        if features.ndim == 4:
+            features = features.mean((2, 3))
+        return features.flatten(1)
+
+
+def accelerate(network: nn.Module) -> None:
+    """Exchange PyTorch's linear layers and convolutions for those above, in place."""
+    for layer in network.modules():
+        if type(layer) is nn.Linear:
+            layer.__class__ = SteadyLinear
+        elif type(layer) is nn.Conv2d:
+            layer.__class__ = FastConv2d
+
+
+def for_evaluation(network: nn.Module) -> nn.Module:
+    """The same network in evaluation mode, with less to compute.
+
+    In ours, batch norm is folded into the convolution before it, and a `SpreadLinear`
+    has gathered its weights; all other tensors are shared with `network`. A user's is
+    left alone, for nothing is known of what it does with its layers.
+    """
+    if any(isinstance(part, Pooled) for part in network.modules()):
+        return network.eval()
+    shared: dict[int, Any] = {id(each): each for each in network.parameters()}
+    shared |= {id(each): each for each in network.buffers()}
+    copied = copy.deepcopy(network, shared).eval()
+    for layers in list(copied.modules()):
+        if not isinstance(layers, nn.Sequential):
+            continue
+        for index, (layer, after) in enumerate(pairwise(list(layers))):
+            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                layers[index] = fuse_conv_bn_eval(layer, after)
+                layers[index + 1] = nn.Identity()
+            elif isinstance(layer, SpreadLinear):
+                weight = layer.gathered()
+                layers[index] = linear = SteadyLinear(1, 1)
+                linear.weight, linear.bias = nn.Parameter(weight), layer.bias
+    return copied.eval()

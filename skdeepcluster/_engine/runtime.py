@@ -49,6 +49,14 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "bfloat16" if built_for_it else "float32"
 
 
+def fits_on(device: torch.device, n_bytes: int) -> bool:
+    """Whether a GPU has room for so much, and for as much again to work in."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * n_bytes <= free
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Mixed precision for the network; a no-op in float32."""
     return torch.autocast(

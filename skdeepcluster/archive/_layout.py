@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from skdeepcluster.archive._scan import pixels_of
 Way = Literal["hardlink", "symlink", "copy"]
 
 # No folder may be called so on Windows, with whatever ending.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con(in\$|out\$)?|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
 def check_layout(root: Path, target: Path, way: Way) -> None:
@@ -122,13 +123,18 @@ def safe_names(texts: Iterable[str]) -> dict[str, str]:
     for text in sorted(set(texts)):
         printable = "".join(c if c.isprintable() else "_" for c in text)
         name = re.sub(r'[<>:"/\\|?*]', "_", printable)[:60].strip(" .") or "_"
-        if _RESERVED.fullmatch(name):
+        if _RESERVED.fullmatch(_folded(name)):
             name = f"_{name}"
         number = 1
         unlike = name
-        while unlike.casefold() in taken:
+        while _folded(unlike) in taken:
             number += 1
             unlike = f"{name} ({number})"
-        taken.add(unlike.casefold())
+        taken.add(_folded(unlike))
         names[text] = unlike
     return names
+
+
+def _folded(name: str) -> str:
+    """What file systems that mind neither case nor composition take a name for."""
+    return unicodedata.normalize("NFKC", name).casefold()

@@ -4,6 +4,7 @@ from torch import nn
 
 from skdeepcluster._engine import backbones
 from skdeepcluster._engine.backbones import SmallCNN, Sobel, build
+from skdeepcluster._engine.layers import SteadyLinear
 
 
 def test_every_name_is_one_of_torchvision():
@@ -181,7 +182,7 @@ def test_a_projection_is_clustered_in_place_of_the_backbones_features():
     ]
     assert hidden == [4096, 16]
     assert all(
-        isinstance(layer, backbones.SteadyLinear)
+        isinstance(layer, SteadyLinear)
         for layer in backbone.body.modules()
         if isinstance(layer, torch.nn.Linear)
     )

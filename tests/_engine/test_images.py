@@ -28,7 +28,7 @@ def test_pixels_come_channels_first(rows):
 
 
 def test_z_score_of_each_image(rows):
-    batch = make(rows, (6, 5, 3), "image").batch(np.arange(20))
+    batch = make(rows, (6, 5, 3), "image").batch(torch.arange(20))
     flat = batch.flatten(1)
     torch.testing.assert_close(flat.mean(1), torch.zeros(20), atol=1e-5, rtol=0)
     torch.testing.assert_close(flat.std(1, correction=0), torch.ones(20))
@@ -91,8 +91,55 @@ def test_shrinking_does_not_alias():
 def test_the_users_array_is_left_alone(rows):
     before = rows.copy()
     rows.setflags(write=False)
-    make(rows, (6, 5, 3), "image").batch(np.arange(5)).add_(1)
+    make(rows, (6, 5, 3), "image").batch(torch.arange(5)).add_(1)
     np.testing.assert_array_equal(rows, before)
+
+
+@pytest.fixture
+def roomy(monkeypatch):
+    """A device with room for all pixels, as a GPU may have it."""
+    monkeypatch.setattr("skdeepcluster._engine.images.fits_on", lambda *_: True)
+    monkeypatch.setattr("skdeepcluster._engine.images._BLOCK", 200)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", ">i2", "uint16", "f4", "?"])
+@pytest.mark.parametrize("standardize", ["image", "dataset", None])
+def test_pixels_on_the_device_are_those_of_the_array(
+    roomy, monkeypatch, rows, dtype, standardize
+):
+    rows = rows.astype(dtype)
+    rows.setflags(write=False)
+    there = make(rows, (6, 5, 3), standardize)
+    monkeypatch.undo()
+    here = make(rows, (6, 5, 3), standardize)
+    there.rows = None  # and are not read again
+    for index in (slice(3, 9), torch.tensor([7, 0, 7])):
+        assert torch.equal(there.batch(index), here.batch(index))
+
+
+def test_doubles_stay_on_the_host(roomy, rows):
+    there = make(1e9 + rows.astype(np.float64), (6, 5, 3), "dataset")
+    batch = there.batch(slice(None))
+    assert float(batch.std()) == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_batches_are_those_asked_for_in_their_order(request, room, rows):
+    if room:
+        request.getfixturevalue("roomy")
+    images = make(rows, (6, 5, 3), "image")
+    indices = [torch.tensor([5, 1]), slice(3, 9), torch.tensor([7, 0, 7])]
+    batches = list(images.batches(indices))
+    assert len(batches) == 3
+    for index, batch in zip(indices, batches, strict=True):
+        assert torch.equal(batch, images.batch(index))
+
+
+def test_an_error_while_reading_ahead_is_not_lost(rows):
+    batches = make(rows, (6, 5, 3)).batches([slice(2), torch.tensor([99])])
+    next(batches)
+    with pytest.raises(IndexError):
+        next(batches)
 
 
 def test_statistics_in_blocks(monkeypatch, rows):

@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,7 @@ def test_folders_that_are_refused(root, tmp_path, monkeypatch):
 def test_names_of_folders():
     texts = ["a/b", "a\\b", "A/B", "", ".", "..", "nul", "con.x", "x" * 99, "x" * 98]
     texts += ["\u202egnp", "a\nb", " a ", "\udcff", "cluster 003", "naïve"]
+    texts += ["Zu\u0308rich", "Zürich", "COM¹", "conin$"]
     names = safe_names(texts)
     assert set(names) == set(texts)
     assert len({name.casefold() for name in names.values()}) == len(texts)
@@ -86,3 +88,8 @@ def test_names_of_folders():
     assert names["cluster 003"] == "cluster 003"
     assert names["naïve"] == "naïve"
     assert names["nul"] == "_nul"
+    assert names["COM¹"] == "_COM¹"
+    assert names["conin$"] == "_conin$"
+    assert len({unicodedata.normalize("NFC", each) for each in names.values()}) == len(
+        texts
+    )
