@@ -516,7 +516,9 @@ class DeepClusterCategorizer(
         X : array-like
             Images of shape (n_samples, height, width) or (n_samples, height, width,
             channels) with 1 or 3 channels, or rows of shape (n_samples, n_features);
-            see `image_shape`. Any real dtype, finite, also a memory map.
+            see `image_shape`. Any real dtype, finite. A memory map is read batch by
+            batch and never copied as a whole, but by what cuts X into folds, such as
+            ``cross_validate``.
         y : array-like of shape (n_samples,), default=None
             Not used for learning. Handed to callbacks, for monitoring.
 

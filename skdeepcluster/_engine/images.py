@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -79,7 +79,7 @@ class Images:
         """Standardised pixels of shape (n, channels, height, width), float32."""
         return self._standardized(self._read(index))
 
-    def batches(self, indices: Iterable[slice | Tensor]) -> Iterator[Tensor]:
+    def batches(self, indices: Sequence[slice | Tensor]) -> Iterator[Tensor]:
         """Batch after batch; the next is read while one is worked on."""
         if self._resident is not None:
             yield from map(self.batch, indices)

@@ -166,7 +166,6 @@ def for_evaluation(network: nn.Module) -> nn.Module:
                 layers[index] = fuse_conv_bn_eval(layer, after)
                 layers[index + 1] = nn.Identity()
             elif isinstance(layer, SpreadLinear):
-                weight = layer.gathered()
-                layers[index] = linear = SteadyLinear(1, 1)
-                linear.weight, linear.bias = nn.Parameter(weight), layer.bias
-    return copied.eval()
+                layer.weight = nn.Parameter(layer.gathered())
+                layer.__class__ = SteadyLinear  # type: ignore[assignment]
+    return copied

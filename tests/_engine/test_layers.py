@@ -109,7 +109,7 @@ def vgg():
     return make
 
 
-@pytest.mark.parametrize("size", [(32, 32), (64, 64), (128, 96), (160, 160)])
+@pytest.mark.parametrize("size", [(32, 32), (128, 96), (160, 160)])
 def test_a_vgg_is_torchvisions(vgg, size):
     ours, theirs = vgg("vgg11_bn", size)
     is_small = max(size) < 160
@@ -136,8 +136,10 @@ def test_evaluation_gives_the_same_and_changes_nothing(name, precision):
     before = {name: each.clone() for name, each in network.state_dict().items()}
     network.train()
     pixels = torch.randn(5, 1, 64, 64)
+    random = torch.get_rng_state()
     with torch.no_grad(), torch.autocast("cpu", enabled=precision == "bfloat16"):
         quick = for_evaluation(network)
+        assert torch.equal(torch.get_rng_state(), random)
         found = quick(pixels).float()
         assert network.training
         expected = network.eval()(pixels).float()
