@@ -125,13 +125,15 @@ def main():
         lines.append([what, f"{n:,}", f"{size} × {size}", *seconds, *gigabytes])
         lines[-1].append("yes" if row["agree"] else "no")
         if what == "embed":
-            curve.append((n, row["fit"] + row["predict"], row["peak"] - row["base"]))
+            curve.append(
+                (n, row["fit"] + row["predict"], max(1, row["peak"] - row["base"]))
+            )
     print(f"{machine()}\n")
     header = ["", "images", "pixels", "fit, s", "predict, s", "GiB before"]
     header += ["peak RssAnon, GiB", "with mapped pages, GiB", "predict agrees"]
     print(table(header, lines))
     if len(curve) > 1:
-        n, seconds, memory = np.log(np.maximum(curve, 1)).T
+        n, seconds, memory = np.log(curve).T
         slope, _ = np.polyfit(n, seconds, 1)
         last = [(of[-1] - of[-2]) / (n[-1] - n[-2]) for of in (seconds, memory)]
         print(

@@ -280,7 +280,8 @@ class DeepClusterCategorizer(
         assignments were as stable as `stop_nmi` and `stop_purity` ask.
 
     network_ : torch.nn.Module
-        Standardised pixels to embedding, before normalisation.
+        Standardised pixels to embedding, before normalisation. A VGG takes no other
+        size of images than it was fitted on.
 
     image_shape_ : tuple of int
         ``(height, width, channels)`` of the images, or ``(n_features,)``.
@@ -517,8 +518,8 @@ class DeepClusterCategorizer(
             Images of shape (n_samples, height, width) or (n_samples, height, width,
             channels) with 1 or 3 channels, or rows of shape (n_samples, n_features);
             see `image_shape`. Any real dtype, finite. A memory map is read batch by
-            batch and never copied as a whole, but by what cuts X into folds, such as
-            ``cross_validate``.
+            batch; as a whole it is only copied onto a GPU with room for it, and by
+            what cuts X into folds, such as ``cross_validate``.
         y : array-like of shape (n_samples,), default=None
             Not used for learning. Handed to callbacks, for monitoring.
 
@@ -787,7 +788,9 @@ class DeepClusterCategorizer(
         least = backbones.minimum_size(self.backbone)
         return max(height, least), max(width, least)
 
-    def _images(self, rows: NDArray[Any], device: torch.device) -> images.Images:
+    def _images(
+        self, rows: NDArray[Any], device: torch.device, *, resident: bool = False
+    ) -> images.Images:
         return images.Images(
             rows,
             self.image_shape_,
@@ -796,6 +799,7 @@ class DeepClusterCategorizer(
             mean=self.pixel_mean_,
             std=self.pixel_std_,
             device=device,
+            resident=resident,
         )
 
     def _build_backbone(self) -> backbones.Backbone:
@@ -830,7 +834,7 @@ class DeepClusterCategorizer(
         momentum = self.momentum if self.head_momentum is None else self.head_momentum
         return Alternation(
             backbone=backbone,
-            images=self._images(rows, device),
+            images=self._images(rows, device, resident=True),
             view=view,
             n_views=self.n_views,
             clustering_view=view if self.augment_clustering else None,

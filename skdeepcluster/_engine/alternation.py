@@ -233,9 +233,9 @@ class Alternation:
 
 def keep_means(bank: Tensor, index: Tensor, embeddings: Tensor) -> None:
     """Replace rows of a bank by the mean of what was seen of each image."""
-    times = (index.unsqueeze(1) == index).sum(1, keepdim=True)
+    times = bank.new_zeros(len(bank)).index_add_(0, index, bank.new_ones(len(index)))
     bank[index] = 0
-    bank.index_add_(0, index, embeddings / times)
+    bank.index_add_(0, index, embeddings / times[index].unsqueeze(1))
 
 
 def _agreement(previous: Tensor | None, labels: Tensor) -> tuple[float, float]:

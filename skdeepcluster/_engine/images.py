@@ -22,7 +22,7 @@ class Images:
     """A set of images, or of feature vectors, standardised batch by batch.
 
     The array itself is never copied as a whole: it may be a memory map larger than
-    memory. But where a GPU has the room, the pixels lie there, as they came.
+    memory.
 
     Parameters
     ----------
@@ -39,6 +39,9 @@ class Images:
         The set's, where the set is standardised.
     device : torch.device
         Where batches go.
+    resident : bool
+        Whether pixels are to lie on the device, as they came, if that is a GPU with
+        room for them: for whoever needs them more than once.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Images:
         mean: NDArray[np.float64] | None = None,
         std: NDArray[np.float64] | None = None,
         device: torch.device,
+        resident: bool = False,
     ) -> None:
         self.rows = rows
         self.is_pictures = len(shape) == 3
@@ -61,23 +65,28 @@ class Images:
         # Wider integers and doubles lose digits in float32, so they are
         # standardised before they are narrowed, and before they leave the host.
         self._exact = bool(np.can_cast(rows.dtype, np.float32, "safe"))
-        self._kept = rows.dtype.newbyteorder("=") if self._exact else np.float64
-        self._here = device if self._exact else torch.device("cpu")
-        self._resident: Tensor | None = None
-        if self._exact and fits_on(device, rows.nbytes):
-            self._resident = self._on_device()
+        self._kept: np.dtype[Any] = np.dtype(np.float64)
+        if self._exact:
+            self._kept = rows.dtype.newbyteorder("=")
+            if self._kept == np.uint16 and device.type != "cpu":
+                self._kept = np.dtype(np.int32)  # PyTorch indexes no uint16 there
         if mean is not None and std is not None:
             # Pictures have one mean a channel, feature vectors one a column.
             stored = (1, 1, shape[-1]) if self.is_pictures else (1, shape[0], 1)
-            self._mean = self._constant(mean.reshape(stored))
-            self._scale = self._constant(_scale(mean, std).reshape(stored))
+            self._mean = self._constant(mean).reshape(stored)
+            scale = self._constant(_scale(mean, std)).reshape(stored)
+            self._scale = scale.masked_fill(scale == 0, 1)  # too small a number
+        self._resident: Tensor | None = None
+        n_bytes = rows.size * self._kept.itemsize
+        if resident and self._exact and fits_on(device, n_bytes):
+            self._resident = self._on_device()
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def batch(self, index: slice | Tensor) -> Tensor:
         """Standardised pixels of shape (n, channels, height, width), float32."""
-        return self._standardized(self._read(index))
+        return self._prepared(self._read(index))
 
     def batches(self, indices: Sequence[slice | Tensor]) -> Iterator[Tensor]:
         """Batch after batch; the next is read while one is worked on."""
@@ -89,30 +98,27 @@ class Images:
         with ThreadPoolExecutor(1) as reader:
             following = reader.submit(self._read, waiting[0])
             for each in [*waiting[1:], None]:
-                pixels = following.result()
+                rows = following.result()
                 if each is not None:
                     following = reader.submit(self._read, each)
-                yield self._standardized(pixels)
+                yield self._prepared(rows)
 
     def _read(self, index: slice | Tensor) -> Tensor:
-        """Rows as they came, on the device if they lie there."""
+        """Rows as they came, or standardised where float32 does not hold them."""
         if self._resident is not None:
             return self._resident[index]
         rows = self.rows[index if isinstance(index, slice) else index.cpu().numpy()]
         read = torch.from_numpy(rows.astype(self._kept))
-        return read.pin_memory() if self._here.type == "cuda" else read
+        if not self._exact:
+            read = self._standardized(read).float()
+        return read.pin_memory() if self.device.type == "cuda" else read
 
-    def _standardized(self, rows: Tensor) -> Tensor:
-        rows = rows.to(self._here, non_blocking=True)
-        pixels = rows.to(torch.float32 if self._exact else torch.float64)
-        pixels = pixels.unflatten(1, self._picture)
-        if self.standardize == "image":
-            std, mean = torch.std_mean(pixels, (1, 2, 3), correction=0, keepdim=True)
-            blank = std <= _BLANK * torch.finfo(pixels.dtype).eps * mean.abs()
-            pixels = (pixels - mean) / std.masked_fill(blank, 1)
-        elif self.standardize == "dataset":
-            pixels = (pixels - self._mean) / self._scale
-        pixels = pixels.to(self.device, torch.float32).permute(0, 3, 1, 2)
+    def _prepared(self, rows: Tensor) -> Tensor:
+        """What was read as the network takes it, on the device."""
+        on_gpu = self.device.type == "cuda"  # what is copied there was pinned
+        rows = rows.to(self.device, non_blocking=on_gpu)
+        pixels = self._standardized(rows.float()) if self._exact else rows
+        pixels = pixels.unflatten(1, self._picture).permute(0, 3, 1, 2)
         height, width = pixels.shape[2:]
         if (height, width) != self.size:
             smaller = self.size[0] < height or self.size[1] < width
@@ -121,10 +127,21 @@ class Images:
             )
         return pixels
 
+    def _standardized(self, rows: Tensor) -> Tensor:
+        """Rows of float32 or float64, which stays so."""
+        if self.standardize == "image":
+            std, mean = torch.std_mean(rows, 1, correction=0, keepdim=True)
+            blank = std <= _BLANK * torch.finfo(rows.dtype).eps * mean.abs()
+            return (rows - mean) / std.masked_fill(blank, 1)
+        if self.standardize == "dataset":
+            pixels = rows.unflatten(1, self._picture)
+            return ((pixels - self._mean) / self._scale).flatten(1)
+        return rows
+
     def _on_device(self) -> Tensor:
         """All rows, copied block by block."""
         kept = torch.from_numpy(np.empty(0, self._kept)).dtype
-        resident = torch.empty(self.rows.shape, dtype=kept, device=self._here)
+        resident = torch.empty(self.rows.shape, dtype=kept, device=self.device)
         step = max(1, _BLOCK // max(1, self.rows.shape[1]))
         for start in range(0, len(self.rows), step):
             block = slice(start, start + step)
@@ -132,8 +149,10 @@ class Images:
         return resident
 
     def _constant(self, values: NDArray[np.float64]) -> Tensor:
-        dtype = torch.float32 if self._exact else torch.float64
-        return torch.from_numpy(values).to(self._here, dtype)
+        """On the device if pixels are standardised there."""
+        if self._exact:
+            return torch.tensor(values, dtype=torch.float32, device=self.device)
+        return torch.tensor(values)
 
 
 def _scale(mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -50,11 +50,12 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def fits_on(device: torch.device, n_bytes: int) -> bool:
-    """Whether a GPU has room for so much, and for as much again to work in."""
+    """Whether a GPU has room for so much, and three times that to work in."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return 2 * n_bytes <= free
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return 4 * n_bytes <= free + cached
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -7,11 +7,19 @@ from skdeepcluster._engine.images import Images, first_unusable, pixel_statistic
 CPU = torch.device("cpu")
 
 
-def make(rows, shape, standardize=None, size=None):
+def make(rows, shape, standardize=None, size=None, resident=True):
     mean, std = pixel_statistics(rows, shape)
-    size = size or (shape[:2] if len(shape) == 3 else (1, shape[0]))
+    for each in (mean, std):
+        each.setflags(write=False)
     return Images(
-        rows, shape, size=size, standardize=standardize, mean=mean, std=std, device=CPU
+        rows,
+        shape,
+        size=size or (shape[:2] if len(shape) == 3 else (1, shape[0])),
+        standardize=standardize,
+        mean=mean,
+        std=std,
+        device=CPU,
+        resident=resident,
     )
 
 
@@ -115,6 +123,17 @@ def test_pixels_on_the_device_are_those_of_the_array(
     there.rows = None  # and are not read again
     for index in (slice(3, 9), torch.tensor([7, 0, 7])):
         assert torch.equal(there.batch(index), here.batch(index))
+
+
+def test_pixels_lie_on_the_device_for_who_asks_for_it(roomy, rows):
+    assert make(rows, (6, 5, 3))._resident is not None
+    assert make(rows, (6, 5, 3), resident=False)._resident is None
+
+
+def test_a_column_that_only_doubles_tell_from_a_blank_one():
+    rows = np.zeros((50, 2), np.float32)
+    rows[0, 1] = 1.5e-45
+    assert make(rows, (2,), "dataset").batch(slice(None)).isfinite().all()
 
 
 def test_doubles_stay_on_the_host(roomy, rows):

@@ -150,6 +150,14 @@ def test_evaluation_gives_the_same_and_changes_nothing(name, precision):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.parametrize("n_channels", [1, 64])
+def test_a_single_image_without_an_axis_for_more(pair, n_channels):
+    ours, theirs = pair(n_channels)
+    image = torch.randn(n_channels, 4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(ours(image), theirs(image))
+
+
 def test_in_evaluation_batch_norm_is_folded():
     quick = for_evaluation(SmallCNN())
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
