@@ -2,8 +2,9 @@
 
 Image files are decoded by Pillow and augmented by torchvision's transforms in the
 worker processes of a DataLoader, twice an epoch, to embed and to train. Everything is
-in float32 (in convolutions on a GPU PyTorch's default for it, TF32); embeddings go to NumPy and are clustered by faiss on the CPU; the classifier
-is made anew, and images are drawn uniformly over the clusters.
+in float32 (on a GPU, PyTorch's convolutions in TF32, as is their default); embeddings
+go to NumPy and are clustered by faiss on the CPU; the classifier is made anew, and
+images are drawn uniformly over the clusters.
 """
 
 import time

@@ -3,10 +3,11 @@
     python benchmarks/speed.py --data medical_mnist6/data.npz --n 1024
 
 Both loops have the same network (VGG-16 with batch norm), images, batches and k, and
-take turns; the field's decodes image files in each, ours has decoded arrays, which on
-a GPU have been copied there before. The share of the machine is that of the floating-point operations, which
-PyTorch counts, in what a large product of bfloat16 matrices reaches right before and
-after each measurement: on a machine that is shared, that limit changes by the second.
+take turns; the field's decodes image files in each, ours has decoded arrays, which on a
+GPU have been copied there before. The share of the machine is that of the
+floating-point operations, which PyTorch counts, in what a large product of bfloat16
+matrices reaches right before and after each measurement: on a machine that is shared,
+that limit changes by the second.
 """
 
 import os
