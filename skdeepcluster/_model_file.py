@@ -189,8 +189,7 @@ def _rebuild(
             tensors["whitening.mean"].to(device),
             tensors["whitening.components"].to(device),
         )
-    # On the meta device, so that no random weights are drawn only to be replaced.
-    with torch.device("meta"):
+    with runtime.NothingDrawn():
         backbone = estimator._build_backbone()
     state = {
         name.removeprefix("network_."): tensor

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -257,3 +259,13 @@ def test_no_folder_to_save_into(fitted, tmp_path):
 def test_no_file(path):
     with pytest.raises(FileNotFoundError):
         DeepClusterCategorizer.load(path)
+
+
+def test_loading_imports_no_compiler(quick, digits, path):
+    """Which takes longer than everything else before the first prediction."""
+    quick.set_params(n_epochs=0).fit(digits[0]).save(path)
+    code = (
+        "import sys; from skdeepcluster import DeepClusterCategorizer; "
+        "DeepClusterCategorizer.load(sys.argv[1]); assert 'sympy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)

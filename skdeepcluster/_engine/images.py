@@ -117,8 +117,10 @@ class Images:
         """What was read as the network takes it, on the device."""
         on_gpu = self.device.type == "cuda"  # what is copied there was pinned
         rows = rows.to(self.device, non_blocking=on_gpu)
-        pixels = self._standardized(rows.float()) if self._exact else rows
-        pixels = pixels.unflatten(1, self._picture).permute(0, 3, 1, 2)
+        if self._exact:
+            ours = rows.to(torch.float32, copy=self._resident is not None)
+            rows = self._standardized(ours)
+        pixels = rows.unflatten(1, self._picture).permute(0, 3, 1, 2)
         height, width = pixels.shape[2:]
         if (height, width) != self.size:
             smaller = self.size[0] < height or self.size[1] < width
@@ -128,14 +130,13 @@ class Images:
         return pixels
 
     def _standardized(self, rows: Tensor) -> Tensor:
-        """Rows of float32 or float64, which stays so."""
+        """Rows of float32 or float64, written over: new ones would cost more."""
         if self.standardize == "image":
             std, mean = torch.std_mean(rows, 1, correction=0, keepdim=True)
             blank = std <= _BLANK * torch.finfo(rows.dtype).eps * mean.abs()
-            return (rows - mean) / std.masked_fill(blank, 1)
-        if self.standardize == "dataset":
-            pixels = rows.unflatten(1, self._picture)
-            return ((pixels - self._mean) / self._scale).flatten(1)
+            rows.sub_(mean).div_(std.masked_fill_(blank, 1))
+        elif self.standardize == "dataset":
+            rows.unflatten(1, self._picture).sub_(self._mean).div_(self._scale)
         return rows
 
     def _on_device(self) -> Tensor:

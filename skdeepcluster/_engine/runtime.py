@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -113,6 +114,24 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
                 product.fp32_precision = "none"  # as is set for all of them
                 if product.fp32_precision != precision:
                     product.fp32_precision = precision
+
+
+class NothingDrawn(TorchFunctionMode):
+    """Within it, new layers have no random weights: for those that will be replaced.
+
+    The meta device does the same, but has PyTorch import a compiler first, for seconds.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def first_line(error: Exception) -> str:

@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from skdeepcluster._engine.runtime import resolve_device, resolve_precision, session
+from skdeepcluster._engine.runtime import (
+    NothingDrawn,
+    resolve_device,
+    resolve_precision,
+    session,
+)
 
 CPU = torch.device("cpu")
 
@@ -77,3 +82,14 @@ def test_precision():
     assert resolve_precision("bfloat16", CPU) == "bfloat16"
     assert resolve_precision("float32", CPU) == "float32"
     assert resolve_precision("auto", CPU) in ("float32", "bfloat16")
+
+
+def test_nothing_is_drawn_for_layers_that_will_be_replaced():
+    before = torch.get_rng_state()
+    with NothingDrawn():
+        layer = torch.nn.Conv2d(1, 2, 3)
+        torch.nn.init.kaiming_normal_(layer.weight)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert layer.weight.shape == (2, 1, 3, 3)
+    torch.nn.Linear(2, 2)
+    assert not torch.equal(torch.get_rng_state(), before)
