@@ -116,6 +116,16 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
                     product.fp32_precision = precision
 
 
+# All that PyTorch's own layers and torchvision's models come down to.
+_DRAWING = (
+    torch.Tensor.normal_,
+    torch.Tensor.uniform_,
+    torch.nn.init.normal_,
+    torch.nn.init.uniform_,
+    torch.nn.init.kaiming_uniform_,
+)
+
+
 class NothingDrawn(TorchFunctionMode):
     """Within it, new layers have no random weights: for those that will be replaced.
 
@@ -129,9 +139,10 @@ class NothingDrawn(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func in _DRAWING:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def first_line(error: Exception) -> str:
