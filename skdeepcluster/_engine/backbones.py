@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skdeepcluster._engine.layers import Pooled, SpreadLinear, accelerate
+from skdeepcluster._engine.layers import Pooled, Spread, accelerate
 from skdeepcluster._engine.runtime import first_line
 
 VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
@@ -94,9 +94,9 @@ def build(
     if projection is not None:
         body = nn.Sequential(body, Projection(neck, n_features, projection))
         neck, n_features = nn.Identity(), projection
-    accelerate(body)
     if backbone in VGGS:
         _simplify_vgg(model, size)
+    accelerate(body)
     if weights is not None:
         _load_weights(model.module if isinstance(model, Pooled) else model, weights)
     return Backbone(body, neck, n_features)
@@ -189,18 +189,22 @@ def _adapt_first_convolution(model: nn.Module, in_channels: int) -> None:
 
 
 def _simplify_vgg(model: nn.Module, size: tuple[int, int]) -> None:
-    """Leave out what a VGG computes twice; names and weights stay."""
+    """Leave out what a VGG computes twice; the names of its weights stay."""
     layers: Any = model.features
     for index, (layer, after) in enumerate(pairwise(list(layers))):
         # What is largest stays so in a ReLU, which has less to do after pooling.
         if isinstance(layer, nn.ReLU) and isinstance(after, nn.MaxPool2d):
             layers[index], layers[index + 1] = after, layer
     cells = size[0] // 32, size[1] // 32
-    if isinstance(model.classifier, nn.Sequential) and 2 * cells[0] * cells[1] <= 49:
-        model.avgpool = nn.Identity()
+    n_cells = cells[0] * cells[1]
+    if isinstance(model.classifier, nn.Sequential) and n_cells < Spread.grid**2:
         first: Any = model.classifier[0]
-        first.__class__ = SpreadLinear
-        first.cells = cells
+        n_channels = first.in_features // Spread.grid**2
+        model.avgpool = Spread(cells)
+        first = nn.Linear(n_channels * n_cells, first.out_features)
+        nn.init.normal_(first.weight, 0, 0.01)  # as torchvision does
+        nn.init.zeros_(first.bias)
+        model.classifier[0] = first
 
 
 def _load_weights(
@@ -216,15 +220,18 @@ def _load_weights(
         )
     # The classifier of whatever the weights were trained for is left out.
     state = {name: given[name] for name in wanted}
+    pooling = getattr(model, "avgpool", None)
     for name, tensor in wanted.items():
         shape = tuple(state[name].shape)
         if tensor.ndim == 4 and tensor.shape[1] == 1 and shape[1:2] == (3,):
             state[name] = state[name].sum(1, keepdim=True)  # grey is r = g = b
+        elif isinstance(pooling, Spread) and shape == (4096, pooling.grid**2 * 512):
+            state[name] = pooling.gathered(state[name])
         elif shape != tuple(tensor.shape):
             raise ValueError(
                 f"weights[{name!r}] has shape {shape}, and the backbone "
-                f"{tuple(tensor.shape)}; they are of another network, or of one "
-                "with another number of channels."
+                f"{tuple(tensor.shape)}; they are of another network, or of one for "
+                "another number of channels or other sizes of images."
             )
     model.load_state_dict(state)
 

@@ -27,29 +27,37 @@ class SteadyLinear(nn.Linear):
             return super().forward(features.float())
 
 
-class SpreadLinear(SteadyLinear):
-    """The first linear layer of a VGG and the pooling before it, for small maps.
+class Spread(nn.Module):
+    """Stands for the pooling of a VGG's last map to 7 × 7 cells, where it has fewer.
 
-    A VGG pools its last map to 7 × 7 cells. Of a map of 2 × 2 that makes many copies
-    of four cells, and 100 million weights are multiplied with them. To add up the
-    weights that see the same cell comes to the same, and is a twelfth of the work. It
-    is steady once `for_evaluation` has made a `SteadyLinear` of it.
+    Pooling, x → S x, copies the few cells then, and the linear layer after it, W, has
+    100 million weights to multiply with the copies. With R = (SᵀS)^½, a layer V for the
+    cells themselves does on R x what W does on S x where V R = W S. It learns the same
+    by SGD, whatever the momentum and the weight decay: a gradient G Sᵀ of W changes W S
+    by G SᵀS, and so does G R, the gradient of V, change V R. And if the weights of W
+    are drawn independently from a normal distribution, those of V are, too.
     """
 
     grid = 7
-    cells: tuple[int, int]  # of the last map
+    root: Tensor
+
+    def __init__(self, cells: tuple[int, int]) -> None:
+        super().__init__()
+        one_hot = torch.eye(cells[0] * cells[1], dtype=torch.float64)
+        spread = F.adaptive_avg_pool2d(one_hot.unflatten(1, cells), self.grid)
+        self.spread = spread.flatten(1).T  # S
+        values, vectors = torch.linalg.eigh(self.spread.T @ self.spread)
+        root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+        self.register_buffer("root", root.float(), persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        return F.linear(features, self.gathered(), self.bias)
+        with torch.autocast(features.device.type, enabled=False):
+            return features.flatten(2).float() @ self.root
 
-    def gathered(self) -> Tensor:
-        """A weight for each cell of the map, float32."""
-        n_cells = self.cells[0] * self.cells[1]
-        one_hot = torch.eye(n_cells, device=self.weight.device)
-        spread = F.adaptive_avg_pool2d(one_hot.unflatten(1, self.cells), self.grid)
-        weight = self.weight.unflatten(1, (-1, self.grid**2))
-        with torch.autocast(weight.device.type, enabled=False):
-            return (weight @ spread.flatten(1).T).flatten(1)
+    def gathered(self, weight: Tensor) -> Tensor:
+        """V of W."""
+        step = self.spread @ torch.linalg.pinv(self.root.double().cpu())
+        return (weight.unflatten(1, (-1, self.grid**2)) @ step.to(weight)).flatten(1)
 
 
 class FastConv2d(nn.Conv2d):
@@ -150,10 +158,10 @@ def accelerate(network: nn.Module) -> None:
 def for_evaluation(network: nn.Module) -> nn.Module:
     """The same network in evaluation mode, with less to compute.
 
-    In a VGG and a small CNN, batch norm is folded into the convolution before it, and
-    a `SpreadLinear` has gathered its weights. All other tensors are shared with
-    `network`. A user's is left alone, for nothing is known of what it does with its
-    layers, and a ResNet, in which only PyTorch's compiler would find what to fold.
+    In a VGG and a small CNN, batch norm is folded into the convolution before it. All
+    other tensors are shared with `network`. A user's is left alone, for nothing is
+    known of what it does with its layers, and a ResNet, in which only PyTorch's
+    compiler would find what to fold.
     """
     if any(isinstance(part, Pooled) for part in network.modules()):
         return network.eval()
@@ -165,9 +173,6 @@ def for_evaluation(network: nn.Module) -> nn.Module:
             if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
                 _fold(after, layer)
                 layers[index + 1] = nn.Identity()
-            elif isinstance(layer, SpreadLinear):
-                layer.weight = nn.Parameter(layer.gathered())
-                layer.__class__ = SteadyLinear  # type: ignore[assignment]
     return copied
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from skdeepcluster._engine.backbones import SmallCNN, build
 from skdeepcluster._engine.layers import (
     FastConv2d,
-    SpreadLinear,
+    Spread,
     accelerate,
     for_evaluation,
 )
@@ -109,18 +109,51 @@ def vgg():
     return make
 
 
-@pytest.mark.parametrize("size", [(32, 32), (128, 96), (160, 160)])
+@pytest.mark.parametrize("size", [(32, 32), (128, 96), (224, 224)])
 def test_a_vgg_is_torchvisions(vgg, size):
     ours, theirs = vgg("vgg11_bn", size)
-    is_small = max(size) < 160
-    assert isinstance(ours.classifier[0], SpreadLinear) == is_small
+    assert isinstance(ours.avgpool, Spread) == (size != (224, 224))
     assert ours.state_dict().keys() == theirs.state_dict().keys()
     pixels = torch.randn(2, 1, *size)
     for network in (ours, theirs):
         network.eval()
-    ours, theirs = (learn(network, pixels, "float32") for network in (ours, theirs))
+    ours, theirs = (learn(network, pixels, "float32")[:2] for network in (ours, theirs))
     for our, their in zip(ours, theirs, strict=True):
         assert (our - their).norm() <= 0.01 * their.norm()  # pixels that tie
+
+
+@pytest.mark.parametrize("cells", [(1, 1), (2, 2), (4, 3), (6, 6), (9, 3)])
+def test_pooling_to_more_cells_learns_as_pytorchs_does(cells):
+    torch.manual_seed(0)
+    theirs = nn.Sequential(nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(3 * 49, 5))
+    n_inputs = 3 * cells[0] * cells[1]
+    ours = nn.Sequential(Spread(cells), nn.Flatten(), nn.Linear(n_inputs, 5))
+    with torch.no_grad():
+        ours[2].weight.copy_(ours[0].gathered(theirs[2].weight))
+        ours[2].bias.copy_(theirs[2].bias)
+    found = []
+    maps = torch.randn(6, 3, *cells)
+    for network in (ours, theirs):
+        optimizer = torch.optim.SGD(network.parameters(), 0.1, 0.9, weight_decay=0.1)
+        found.append([])
+        for _ in range(5):
+            optimizer.zero_grad()
+            found[-1] += learn(network, maps, "float32")[:2]
+            optimizer.step()
+    first, last = found[0][0], found[0][-2]
+    assert (last - first).norm() > 0.1 * first.norm()
+    for our, their in zip(*found, strict=True):
+        torch.testing.assert_close(our, their)
+
+
+def test_the_first_linear_layer_of_a_vgg_is_drawn_as_torchvisions():
+    torch.manual_seed(0)
+    drawn = build("vgg11", in_channels=1, size=(64, 64)).body.classifier[0].weight
+    same = Spread((2, 2)).gathered(torch.normal(0.0, 0.01, (100, 512 * 49)))
+    for weight in (drawn.detach(), same):
+        assert weight.shape[1] == 512 * 4
+        covariance = weight.unflatten(1, (512, 4)).flatten(0, 1).T.cov()
+        torch.testing.assert_close(covariance, 1e-4 * torch.eye(4), rtol=0.1, atol=2e-6)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
