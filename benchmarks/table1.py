@@ -9,13 +9,14 @@ their labels (in general 4 for all further ones; a class that has less gives all
 "t vs t-1" is the NMI of the last two assignments, and the paper's columns are those of
 the last epoch's assignment. Labels are used for the figures only. Settings that are
 done are kept in --rows, and drawn into --figures; one that was interrupted begins anew.
---seconds ends a run after that time, at the end of an epoch. With --epochs 1000 the
-figure is the paper's Figure 3.
+--seconds ends a run after that time, at the end of an epoch; --set batch_size=64 gives
+the recipe that parameter. With --epochs 1000 the figure is the paper's Figure 3.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import time
 from pathlib import Path
 
@@ -72,8 +73,18 @@ def subset(y, setting, n):
     return random.permutation(chosen)
 
 
+def parameter(text):
+    """A name and a value of "name=value", which may go without quotation marks."""
+    name, value = text.split("=", 1)
+    try:
+        return name, ast.literal_eval(value)
+    except ValueError:
+        return name, value
+
+
 def fit(X, y, options):
     parameters = {"n_clusters": options.k, "random_state": options.seed}
+    parameters.update(options.set)
     if options.epochs is not None:
         parameters["n_epochs"] = options.epochs
     est = DeepClusterCategorizer.from_recipe(options.recipe, **parameters)
@@ -129,6 +140,9 @@ def main():
     parser.add_argument("--recipe", default="deepmcat")
     parser.add_argument("--k", type=int, required=True)
     parser.add_argument("--epochs", type=int, help="(default: the recipe's)")
+    parser.add_argument(
+        "--set", nargs="+", type=parameter, default=[], metavar="NAME=VALUE"
+    )
     parser.add_argument("--n", type=int, help="some so many images (default: all)")
     parser.add_argument("--seconds", type=float, help="a limit for each setting")
     parser.add_argument("--seed", type=int, default=0)
@@ -141,6 +155,8 @@ def main():
     with np.load(options.data) as data:
         images, labels = data["images"], data["labels"]
     lines, curves = [], []
+    what = "".join(f", {name}={value}" for name, value in options.set)
+    what = f"`{options.recipe}`{what}"
     for name in options.settings:
         chosen = subset(labels, name, options.n)
         X, y = images[chosen], labels[chosen]
@@ -149,10 +165,10 @@ def main():
             lambda X=X, y=y: pixels(X, y, options),
         )
         for standardize, (nmi, purity) in base.items():
-            what = f"pixels + K-means, standardised over the {standardize}"
+            method = f"pixels + K-means, standardised over the {standardize}"
             figures = ["", f"{nmi:.3f}", f"{purity:.3f}", "", "", ""]
-            lines.append([name, f"{len(X):,}", what, *figures])
-        key = f"{options.recipe} {data_name} {name} {len(X)} {options.k}"
+            lines.append([name, f"{len(X):,}", method, *figures])
+        key = f"{what} {data_name} {name} {len(X)} {options.k}"
         run = rows.get(
             f"{key} {options.epochs} {options.seconds} {options.seed}",
             lambda X=X, y=y, name=name: measure(X, y, name, options),
@@ -162,7 +178,7 @@ def main():
             [
                 name,
                 f"{run['n']:,}",
-                f"`{options.recipe}`, {run['n_epochs']} epochs",
+                f"{what}, {run['n_epochs']} epochs",
                 *(f"{run[figure]:.3f}" for figure in figures),
                 f"{run['seconds']:.0f}",
             ]
@@ -170,9 +186,9 @@ def main():
         step = max(1, run["n_epochs"] // 10)
         shown = range(0, run["n_epochs"], step)
         curves.append([name, "epoch", *(str(epoch + 1) for epoch in shown)])
-        for what in ("loss", "nmi_previous_curve", "nmi_curve", "purity_curve"):
-            values = (f"{run[what][epoch]:.3f}" for epoch in shown)
-            curves.append(["", what.removesuffix("_curve"), *values])
+        for curve in ("loss", "nmi_previous_curve", "nmi_curve", "purity_curve"):
+            values = (f"{run[curve][epoch]:.3f}" for epoch in shown)
+            curves.append(["", curve.removesuffix("_curve"), *values])
     print(f"{machine()}\n")
     print(
         f"{data_name}, {images.shape[1]} × {images.shape[2]}, "

@@ -155,6 +155,11 @@ def _assign(options: argparse.Namespace) -> None:
                 "a folder of them, and no --anonymous-paths."
             )
         check_layout(options.path, options.sort_into, options.sort_by)
+        if options.output.resolve().is_relative_to(options.sort_into.resolve()):
+            raise ValueError(
+                f"--output {options.output} lies in --sort-into {options.sort_into}, "
+                "among the categories; choose another folder for the tables."
+            )
     found = _read(options, est.reader_ or {})
     options.output.mkdir(parents=True, exist_ok=True)
     labels, distances = est._assign(found.images)

@@ -411,6 +411,7 @@ def test_files_are_laid_out_by_category(sorted_cine, cine_folder, tmp_path, caps
         ([], "not an empty folder"),
         (["--sort-into", str(cine_folder / "x")], "would be sorted next time"),
         (["--anonymous-paths"], "no --anonymous-paths"),
+        (["--sort-into", str(tmp_path / "x"), "-o", str(tmp_path / "x")], "lies in"),
     ):
         assert main([*arguments, *more]) == 2
         assert message in capsys.readouterr().err

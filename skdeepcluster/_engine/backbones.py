@@ -260,11 +260,17 @@ def _read_weights(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
 class Sobel(nn.Module):
     """Grey image → its two derivatives by Sobel's kernels, as in DeepCluster."""
 
+    kernels: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        horizontal = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
+        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
+        self.register_buffer("kernels", kernels, persistent=False)
+
     def forward(self, pixels: Tensor) -> Tensor:
         grey = F.pad(pixels.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-        horizontal = grey.new_tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
-        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
-        return F.conv2d(grey, kernels)
+        return F.conv2d(grey, self.kernels)
 
 
 class SmallCNN(nn.Module):

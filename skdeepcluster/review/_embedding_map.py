@@ -101,10 +101,15 @@ class EmbeddingDisplay:
         Raises
         ------
         ValueError
-            If `X` and `y` differ in length.
+            If `X` and `y` differ in length, or there is only one image.
         """
         check_consistent_length(X, y)
         n = _num_samples(X)
+        if n < 2:
+            raise ValueError(
+                f"X has {n} image(s), and a plane is laid through two at least; give "
+                "more."
+            )
         chosen = np.arange(n)
         if n > max_images:
             draw = check_random_state(random_state)

@@ -167,3 +167,5 @@ def test_embedding(fitted, digits):
     assert other.points.shape == (40, 2)
     with pytest.raises(ValueError, match="inconsistent"):
         EmbeddingDisplay.from_estimator(fitted, digits[0], digits[1][:5])
+    with pytest.raises(ValueError, match="two at least"):
+        EmbeddingDisplay.from_estimator(fitted, digits[0][:1])
