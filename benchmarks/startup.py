@@ -19,7 +19,7 @@ from _common import machine, table
 from skdeepcluster import DeepClusterCategorizer
 
 IMPORT = "import skdeepcluster"
-LIBRARIES = "import torch, sklearn.base, sklearn.callback, faiss, safetensors.torch"
+LIBRARIES = "import torch, sklearn.base, sklearn.callback, safetensors.torch"
 FIRST = """
 import sys, numpy as np
 from skdeepcluster import DeepClusterCategorizer

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import faiss
 import numpy as np
 import torch
 import torch.nn.functional as F
-from faiss.contrib.clustering import reassign_centroids
 from scipy.cluster import hierarchy
 from torch import Tensor
 
@@ -55,6 +53,8 @@ def kmeans(
         return lloyd(
             points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical, init=init
         )
+    import faiss  # 0.2 s, for which `predict` has not to wait
+
     clustering = faiss.Kmeans(
         points.shape[1],
         n_clusters,
@@ -79,6 +79,8 @@ def lloyd(
     init: Tensor | None = None,
 ) -> Tensor:
     """K-means without leaving the device; see :func:`kmeans`."""
+    from faiss.contrib.clustering import reassign_centroids
+
     random = np.random.RandomState(seed)
     if init is None:
         start = random.permutation(len(points))[:n_clusters]

@@ -158,22 +158,33 @@ def accelerate(network: nn.Module) -> None:
 def for_evaluation(network: nn.Module) -> nn.Module:
     """The same network in evaluation mode, with less to compute.
 
-    In a VGG and a small CNN, batch norm is folded into the convolution before it. All
-    other tensors are shared with `network`. A user's is left alone, for nothing is
-    known of what it does with its layers, and a ResNet, in which only PyTorch's
-    compiler would find what to fold.
+    Batch norm is folded into the convolution before it. All other tensors are shared
+    with `network`. A user's is left alone, for nothing is known of what it does with
+    its layers.
     """
     if any(isinstance(part, Pooled) for part in network.modules()):
         return network.eval()
     copied = _sharing(network).eval()
-    for layers in list(copied.modules()):
-        if not isinstance(layers, nn.Sequential):
-            continue
-        for index, (layer, after) in enumerate(pairwise(list(layers))):
-            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
-                _fold(after, layer)
-                layers[index + 1] = nn.Identity()
+    for part in list(copied.modules()):
+        for name, after in _convolutions_and_norms(part):
+            layer, norm = part.get_submodule(name), part.get_submodule(after)
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                _fold(norm, layer)
+                setattr(part, after, nn.Identity())
     return copied
+
+
+def _convolutions_and_norms(part: nn.Module) -> list[tuple[str, str]]:
+    """Names of layers of which the second alone sees what the first gives."""
+    names = [name for name, _ in part.named_children()]
+    if isinstance(part, nn.Sequential):
+        return list(pairwise(names))
+    # As torchvision names those of a ResNet and its blocks.
+    return [
+        (name, after)
+        for name in names
+        if (after := name.replace("conv", "bn")) in names and after != name
+    ]
 
 
 def _sharing(network: nn.Module) -> nn.Module:

@@ -3,7 +3,7 @@ import torch
 import torchvision
 from torch import nn
 
-from skdeepcluster._engine.backbones import SmallCNN, build
+from skdeepcluster._engine.backbones import build
 from skdeepcluster._engine.layers import (
     FastConv2d,
     Spread,
@@ -157,7 +157,9 @@ def test_the_first_linear_layer_of_a_vgg_is_drawn_as_torchvisions():
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", ["vgg11_bn", "vgg11", "small_cnn", "resnet18"])
+@pytest.mark.parametrize(
+    "name", ["vgg11_bn", "vgg11", "small_cnn", "resnet18", "resnet50"]
+)
 def test_evaluation_gives_the_same_and_changes_nothing(name, precision):
     torch.manual_seed(0)
     network = build(name, in_channels=1, size=(64, 64)).body
@@ -191,8 +193,9 @@ def test_a_single_image_without_an_axis_for_more(pair, n_channels):
         assert torch.equal(ours(image), theirs(image))
 
 
-def test_in_evaluation_batch_norm_is_folded():
-    quick = for_evaluation(SmallCNN())
+@pytest.mark.parametrize("name", ["vgg11_bn", "small_cnn", "resnet18", "resnet50"])
+def test_in_evaluation_batch_norm_is_folded(name):
+    quick = for_evaluation(build(name, in_channels=1, size=(64, 64)).body)
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
 
 
