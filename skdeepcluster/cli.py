@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -359,6 +361,34 @@ def _estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
     )
 
 
+class _StopWhenInterrupted:
+    """Ctrl-C ends learning after the epoch, and results are written; twice, at once."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        self.asked = False
+        self.before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self.ask)
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self.before)
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        return self.asked
+
+    def ask(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print(
+            "\nStopping after this epoch, to keep what was learnt; once more to quit.",
+            file=sys.stderr,
+        )
+
+
 def _sort(
     est: DeepClusterCategorizer,
     output: Path,
@@ -377,7 +407,7 @@ def _sort(
     print(f"{len(found.images):,} images of {height} × {width} pixels", flush=True)
 
     monitor = None if labels is None else pseudo_label_monitor()
-    callbacks = [ProgressBar()] if monitor is None else [ProgressBar(), monitor]
+    callbacks = [ProgressBar(), _StopWhenInterrupted(), *([monitor] if monitor else [])]
     start = time.perf_counter()
     est.set_callbacks(*callbacks).fit(found.images, labels)
     seconds = time.perf_counter() - start
@@ -458,6 +488,8 @@ def _print_summary(
         f"{est.n_clusters_} clusters of {sizes.min():,} to {sizes.max():,} images "
         f"(median {np.median(sizes):,.0f}), in {seconds:,.0f} s"
     )
+    if est.n_epochs_ < est.n_epochs:
+        print(f"Stopped after {est.n_epochs_} of {est.n_epochs} epochs.")
     if labels is None:
         return
     from sklearn.metrics import normalized_mutual_info_score

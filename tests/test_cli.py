@@ -1,6 +1,7 @@
 import csv
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -188,6 +189,32 @@ def test_an_interrupt_is_quiet(npz, tmp_path, monkeypatch, capsys):
     out = str(tmp_path / "out")
     assert main(["categorize", str(npz), *QUICK, "-o", out]) == 130
     assert capsys.readouterr().err == "skdeepcluster: interrupted\n"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_keeps_what_was_learnt(npz, tmp_path, monkeypatch, capsys, times):
+    class Impatient:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context):
+            if context.task_name == "epoch":
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+
+        def on_fit_task_end(self, estimator, context): ...
+
+    monkeypatch.setattr("sklearn.callback.ProgressBar", Impatient)
+    before = signal.getsignal(signal.SIGINT)
+    out = tmp_path / "out"
+    arguments = ["categorize", str(npz), "-k", "5", "--epochs", "4", "-o", str(out)]
+    assert main(arguments) == (0 if times == 1 else 130)
+    assert signal.getsignal(signal.SIGINT) is before
+    printed, errors = capsys.readouterr()
+    assert "Stopping after this epoch" in errors
+    assert (out / "clusters.csv").exists() == (times == 1)
+    assert ("Stopped after 1 of 4 epochs." in printed) == (times == 1)
 
 
 HEADER = {"PatientID": "SECRET1", "SeriesDescription": "<script>SECRET2"}
