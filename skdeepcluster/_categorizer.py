@@ -256,7 +256,7 @@ class DeepClusterCategorizer(
     inertia_ : float
         Sum of squared distances of the images to their centroids.
 
-    distance_limits_ : ndarray of shape (n_clusters_,), float32
+    distance_limits_ : ndarray of shape (n_clusters,), float32
         The distance to its centroid that 99 % of a cluster's images do not exceed, of
         those that `fit` saw. A new image beyond it is unlike them, and may be of a
         kind that was never seen.

@@ -79,7 +79,7 @@ def merge_clusters(
 
     Returns
     -------
-    ndarray of shape (n_clusters_,), int64
+    ndarray of shape (n_clusters,), int64
         The category of each cluster, from 0, the one with most images first.
 
     Raises
