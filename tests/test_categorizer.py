@@ -180,17 +180,35 @@ def test_trains_within_an_autocast_of_the_caller(quick, digits):
 @pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_predict_is_labels_for_any_batch_size(backbone, precision, digits):
-    X, _ = digits
+    X = digits[0][:120]
     est = DeepClusterCategorizer(
         8, backbone=backbone, n_epochs=1, precision=precision, random_state=0
     )
     labels = est.fit_predict(X)
     np.testing.assert_array_equal(labels, est.labels_)
-    for batch_size in (2, 7, 64, 199, 1000):
+    for batch_size in (2, 7, 119, 1000):
         est.batch_size = batch_size
         np.testing.assert_array_equal(est.predict(X), labels)
-    alone = np.concatenate([est.predict(image[None]) for image in X[:40]])
-    np.testing.assert_array_equal(alone, labels[:40])
+    alone = np.concatenate([est.predict(image[None]) for image in X[:20]])
+    np.testing.assert_array_equal(alone, labels[:20])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"sobel": True}, {"pca_components": 8}, {"backbone": "resnet18"}],
+    ids=lambda parameters: "-".join(parameters),
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_image_is_embedded_alone_as_among_others(precision, parameters, digits):
+    X, _ = digits
+    est = DeepClusterCategorizer(8, n_epochs=0, precision=precision, random_state=0)
+    est.set_params(**{"backbone": "small_cnn"} | parameters).fit(X)
+    among = est.transform(X)
+    for few in (1, 2, 3, 5):
+        # As scikit-learn's checks ask.
+        np.testing.assert_allclose(
+            est.transform(X[9 : 9 + few]), among[9 : 9 + few], rtol=1e-4, atol=1e-7
+        )
 
 
 @pytest.mark.parametrize("dump", [pickle, joblib], ids=["pickle", "joblib"])

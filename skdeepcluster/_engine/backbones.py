@@ -260,17 +260,13 @@ def _read_weights(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
 class Sobel(nn.Module):
     """Grey image → its two derivatives by Sobel's kernels, as in DeepCluster."""
 
-    kernels: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        horizontal = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
-        kernels = torch.stack([horizontal, horizontal.T]).unsqueeze(1)
-        self.register_buffer("kernels", kernels, persistent=False)
-
     def forward(self, pixels: Tensor) -> Tensor:
         grey = F.pad(pixels.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-        return F.conv2d(grey, self.kernels)
+        left, middle, right = grey[..., :-2], grey[..., 1:-1], grey[..., 2:]
+        across, along = left - right, left + 2 * middle + right
+        horizontal = across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]
+        vertical = along[..., :-2, :] - along[..., 2:, :]
+        return torch.cat([horizontal, vertical], 1)
 
 
 class SmallCNN(nn.Module):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skdeepcluster._engine.images import Images
-from skdeepcluster._engine.layers import for_evaluation
+from skdeepcluster._engine.layers import for_evaluation, steady_linear
 from skdeepcluster._engine.runtime import autocast
 
 View = Callable[[Tensor], Tensor]
@@ -88,7 +88,7 @@ class Whitening:
         return cls(mean, components / scale[:, None])
 
     def __call__(self, embeddings: Tensor) -> Tensor:
-        return (embeddings - self.mean) @ self.components.T
+        return steady_linear(embeddings - self.mean, self.components)
 
 
 def on_sphere(embeddings: Tensor, whitening: Whitening | None = None) -> Tensor:

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from scipy.cluster import hierarchy
 from torch import Tensor
 
+from skdeepcluster._engine.layers import steady_linear
+
 _AGGLOMERATED = 5000  # points: their distances take 100 MB
 _BLOCK = 2**24  # entries of a distance block: 64 MiB in float32
 
@@ -159,7 +161,8 @@ def nearest(points: Tensor, centroids: Tensor) -> Tensor:
     labels = torch.empty(len(points), dtype=torch.int64, device=points.device)
     for rows in _blocks(points, centroids):
         # argmin |x - c|² = argmin |c|²/2 - x·c
-        labels[rows] = (half_norms - points[rows] @ centroids.T).argmin(1)
+        products = steady_linear(points[rows], centroids)
+        labels[rows] = (half_norms - products).argmin(1)
     return labels
 
 

@@ -7,6 +7,7 @@ from skdeepcluster._engine.backbones import build
 from skdeepcluster._engine.layers import (
     FastConv2d,
     Spread,
+    SteadyLinear,
     accelerate,
     for_evaluation,
 )
@@ -33,6 +34,24 @@ def learn(layer, pixels, precision):
         features = layer(pixels)
     features.float().square().mean().backward()
     return features, pixels.grad, *(each.grad for each in layer.parameters())
+
+
+@pytest.mark.parametrize("shape", [(37,), (1, 37), (5, 37), (16, 37), (3, 5, 37)])
+def test_a_steady_layer_evaluates_as_pytorchs_in_float32(shape):
+    ours, theirs = SteadyLinear(37, 4).eval(), nn.Linear(37, 4)
+    theirs.load_state_dict(ours.state_dict())
+    features = torch.randn(shape)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = ours(features)
+    assert output.dtype == torch.float32
+    torch.testing.assert_close(output, theirs(features))
+
+
+@pytest.mark.parametrize("n_channels", [1, 8])
+def test_a_single_map_is_convolved_as_among_others(pair, n_channels):
+    maps = torch.randn(3, n_channels, 4, 5)
+    for layer in pair(n_channels):
+        torch.testing.assert_close(layer.eval()(maps[:1]), layer(maps)[:1])
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
