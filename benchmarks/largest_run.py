@@ -80,7 +80,7 @@ def main():
     lines.append([what, *(f"{each:.1f}" for each in hours), ""])
     print(
         f"{machine()}\n\n{args.n:,} images of {args.size} × {args.size}, batches of "
-        f"{args.batch_size}, k = {PAPER['k']}; a product of bfloat16 matrices: "
+        f"{args.batch_size}, k = {PAPER['k']}; a product of matrices: "
         f"{limit / 1e12:.2f} TFLOP/s\n"
     )
     print(table(["", "seconds", "at the product's rate", "share"], lines))

@@ -5,9 +5,9 @@
 Both loops have the same network (VGG-16 with batch norm), images, batches and k, and
 take turns; the field's decodes image files in each, ours has decoded arrays, which on a
 GPU have been copied there before. The share of the machine is that of the
-floating-point operations, which PyTorch counts, in what a large product of bfloat16
-matrices reaches right before and after each measurement: on a machine that is shared,
-that limit changes by the second.
+floating-point operations, which PyTorch counts, in what a large product of matrices
+reaches right before and after each measurement, in bfloat16 where the machine is built
+for it: on a machine that is shared, that limit changes by the second.
 """
 
 import os
@@ -33,8 +33,9 @@ class Ceiling:
 
     def __init__(self, device):
         self.device = device
+        self.dtype = runtime.PRECISIONS[runtime.resolve_precision("auto", device)]
         side = 8192 if device.type == "cuda" else 2048
-        self.factor = torch.randn(side, side, device=device).bfloat16()
+        self.factor = torch.randn(side, side, device=device)
         self.block = torch.zeros(2, 2**27, dtype=torch.uint8, device=device)
         self.n_products = 16 if device.type == "cuda" else 8
         self.product()
@@ -44,9 +45,9 @@ class Ceiling:
         work()
         return runtime.clock(self.device) - start
 
-    def product(self, dtype=torch.bfloat16):
+    def product(self, dtype=None):
         """Operations a second of a product of large matrices."""
-        factor = self.factor.to(dtype)
+        factor = self.factor.to(dtype or self.dtype)
         times = [self.seconds(lambda: factor @ factor) for _ in range(self.n_products)]
         return 2 * len(factor) ** 3 / np.median(times)
 
@@ -202,11 +203,14 @@ def main():
     device = runtime.resolve_device(args.device)
     X, _ = load(args.data, args.n)
     ceiling = Ceiling(device)
+    rates = ", ".join(
+        f"{ceiling.product(dtype) / 1e12:.2f} in {str(dtype).removeprefix('torch.')}"
+        for dtype in sorted({ceiling.dtype, torch.float32}, key=str)
+    )
     print(
         f"{machine()}\n\n{name_of(args.data)}: {len(X):,} images, VGG-16-BN at "
         f"{args.size} px, batches of {args.batch_size}, k = {args.k}\n\n"
-        f"Products of matrices: {ceiling.product() / 1e12:.2f} TFLOP/s in bfloat16, "
-        f"{ceiling.product(torch.float32) / 1e12:.2f} in float32; a copy: "
+        f"Products of matrices, TFLOP/s: {rates}; a copy: "
         f"{ceiling.copy() / 1e9:.0f} GB/s.\n",
         flush=True,
     )

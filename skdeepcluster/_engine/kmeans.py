@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,7 +26,7 @@ def kmeans(
     spherical: bool = False,
     init: Tensor | None = None,
 ) -> Tensor:
-    """Centroids of plain K-means: faiss on the CPU, Lloyd's loop on a GPU.
+    """Centroids of plain K-means: faiss on the CPU, elsewhere Lloyd's loop.
 
     No point is left out (faiss subsamples by default), and an empty cluster takes
     half of a large one, as in Johnson et al. (2017), "Billion-scale similarity
@@ -51,7 +52,8 @@ def kmeans(
     -------
     Tensor of shape (n_clusters, n_features), float32
     """
-    if points.device.type != "cpu":
+    # On macOS faiss's OpenMP and PyTorch's crash in one process (faiss-wheels, #73).
+    if points.device.type != "cpu" or sys.platform == "darwin":
         return lloyd(
             points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical, init=init
         )
@@ -81,8 +83,6 @@ def lloyd(
     init: Tensor | None = None,
 ) -> Tensor:
     """K-means without leaving the device; see :func:`kmeans`."""
-    from faiss.contrib.clustering import reassign_centroids
-
     random = np.random.RandomState(seed)
     if init is None:
         start = random.permutation(len(points))[:n_clusters]
@@ -94,10 +94,24 @@ def lloyd(
         sizes = labels.bincount(minlength=n_clusters)
         filled = sizes > 0
         centroids[filled] = sums[filled] / sizes[filled, None]
-        reassign_centroids(sizes.cpu().numpy(), centroids, random)
+        _refill(centroids, sizes, random)
         if spherical:
             centroids = F.normalize(centroids, dim=1)
     return centroids
+
+
+def _refill(centroids: Tensor, sizes: Tensor, random: np.random.RandomState) -> None:
+    """Give every empty cluster half of a large one, as faiss does, in place."""
+    apart = torch.full_like(centroids[0], 1 / 1024)
+    apart[1::2] *= -1
+    left = sizes.cpu().numpy().astype(np.float64)
+    for empty in np.flatnonzero(left == 0):
+        # Some cluster has more than one point, as there are no fewer than clusters.
+        chances = np.maximum(left - 1, 0)
+        large = random.choice(len(left), p=chances / chances.sum())
+        centroids[empty] = centroids[large] * (1 + apart)
+        centroids[large] *= 1 - apart
+        left[empty] = left[large] = left[large] / 2
 
 
 def ward(points: Tensor, n_clusters: int) -> Tensor:

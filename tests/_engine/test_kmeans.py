@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,24 @@ def test_lloyd_is_as_good_as_faiss(blobs):
     faiss = np.median([inertia(kmeans, seed) for seed in range(9)])
     ours = np.median([inertia(lloyd, seed) for seed in range(9)])
     assert ours == pytest.approx(faiss, rel=0.3)
+
+
+def test_on_macos_faiss_is_not_even_imported(blobs, monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    points, _ = blobs
+    centroids = kmeans(points, 12, n_iter=20, seed=0)
+    assert torch.equal(centroids, lloyd(points, 12, n_iter=20, seed=0))
+
+
+def test_empty_clusters_take_half_of_a_large_one():
+    points = torch.tensor([[3.0, 4]] * 6 + [[1.0, 2]])
+    start = torch.tensor([[9.0, 9], [3, 4], [1, 2], [-9, -9]])
+    ends = lloyd(points, 4, n_iter=1, seed=0, init=start)
+    assert len(ends.unique(dim=0)) == 4
+    torch.testing.assert_close(ends[2], start[2])
+    for end in ends[[0, 1, 3]]:
+        torch.testing.assert_close(end, start[1], rtol=0.01, atol=0)
 
 
 @pytest.mark.parametrize("algorithm", [kmeans, lloyd])
