@@ -186,7 +186,8 @@ class DeepClusterCategorizer(
     batch_size : int, default=256
         Images a step, at least 2. An epoch is cut into batches of equal size, none
         of a single image, and none larger than this but for that reason. A few
-        thousand images want 64: with 256 they learn little, for want of steps.
+        thousand images want 64: with 256 they learn little, for want of steps. On a GPU
+        fewer images are embedded as so many, for it rounds by the size of a batch.
 
     learning_rate : float, default=0.05
         Of stochastic gradient descent.
@@ -236,9 +237,9 @@ class DeepClusterCategorizer(
         assigned to clusters in float32 always.
 
     random_state : int, RandomState instance or None, default=None
-        An int makes `fit` repeatable bit for bit on one CPU machine, and within the
-        noise of the order of additions on a GPU. None draws anew each time, and
-        leaves NumPy's global state alone.
+        An int makes `fit` repeatable bit for bit on one CPU machine. On a GPU numbers
+        are added up in no fixed order, and what that changes grows with the epochs.
+        None draws anew each time, and leaves NumPy's global state alone.
 
     Attributes
     ----------
@@ -950,6 +951,25 @@ class DeepClusterCategorizer(
             )
         self.image_shape_ = shape or (rows.shape[1],)
         return rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What lies on a GPU as on the CPU: other machines have none."""
+        state: dict[str, Any] = super().__getstate__()
+        if "network_" in state and self._fitted_device().type != "cpu":
+            state = dict(state)
+            state["network_"] = copy.deepcopy(self.network_).cpu()
+            if (whitening := state["_whitening"]) is not None:
+                state["_whitening"] = whitening.to("cpu")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            device = runtime.device_or_cpu(self.device, stacklevel=3)
+            self.device_ = str(device)
+            self.network_.to(device)
+            if (whitening := state["_whitening"]) is not None:
+                self._whitening = whitening.to(device)
 
     def _fitted_device(self) -> torch.device:
         check_is_fitted(self)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +101,8 @@ def read(
         ) from error
     try:
         return _rebuild(cls, json.loads(header["model"]), tensors)
+    except torch.OutOfMemoryError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         reason = runtime.first_line(error)
         raise ValueError(
@@ -181,14 +182,13 @@ def _rebuild(
         if name.startswith("history_.")
     }
 
-    device = _device(estimator.device)
+    device = runtime.device_or_cpu(estimator.device, stacklevel=6)
     estimator.device_ = str(device)
     estimator._whitening = None
     if "whitening.mean" in tensors:
         estimator._whitening = Whitening(
-            tensors["whitening.mean"].to(device),
-            tensors["whitening.components"].to(device),
-        )
+            tensors["whitening.mean"], tensors["whitening.components"]
+        ).to(device)
     with runtime.NothingDrawn():
         backbone = estimator._build_backbone()
     state = {
@@ -209,11 +209,3 @@ def _rebuild(
     if estimator.distance_limits_.shape != (estimator.n_clusters_,):
         raise ValueError("the limits of distances do not fit the centroids")
     return estimator
-
-
-def _device(name: str | torch.device) -> torch.device:
-    try:
-        return runtime.resolve_device(name)
-    except ValueError as error:
-        warnings.warn(f"{error} The model was put on the CPU.", stacklevel=5)
-        return torch.device("cpu")

@@ -17,6 +17,14 @@ from sklearn.datasets import load_digits
 from skdeepcluster import DeepClusterCategorizer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def device_auto_is_the_cpu():
+    """On any machine the same is tested; `test_gpu.py` asks for a GPU itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.cuda.is_available", lambda: False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits():
     """200 real images of 8 × 8 pixels and their classes."""

@@ -1,4 +1,5 @@
 import json
+import pickle
 import subprocess
 import sys
 
@@ -145,6 +146,25 @@ def test_a_device_that_is_not_there_falls_back(quick, digits, path):
     with pytest.warns(UserWarning, match="put on the CPU"):
         loaded = DeepClusterCategorizer.load(path)
     np.testing.assert_array_equal(loaded.predict(digits[0]), quick.labels_)
+
+
+def test_a_pickle_of_a_device_that_is_not_there_falls_back(quick, digits):
+    quick.set_params(pca_components=8).fit(digits[0])
+    elsewhere = pickle.dumps(quick.set_params(device="cuda:99"))
+    with pytest.warns(UserWarning, match="put on the CPU"):
+        loaded = pickle.loads(elsewhere)
+    assert loaded.device_ == "cpu"
+    np.testing.assert_array_equal(loaded.predict(digits[0]), quick.labels_)
+
+
+def test_a_full_gpu_is_no_damaged_file(fitted, tmp_path, monkeypatch):
+    def full(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    fitted.save(tmp_path / "model")
+    monkeypatch.setattr("skdeepcluster._engine.backbones.Backbone.to", full)
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        DeepClusterCategorizer.load(tmp_path / "model")
 
 
 def no_format(header, model, tensors):

@@ -78,9 +78,11 @@ class Alternation:
         head = self.head().to(device)
         optimizer = self.optimizer(head)
         previous = None
+        embeddings: Tensor | None = None
         for epoch in range(self.n_epochs):
             start = clock(device)
-            if epoch == 0 or not self.memory_bank:
+            if embeddings is None or not self.memory_bank:
+                embeddings = None  # or there would be two
                 embeddings = self.embed(self.clustering_view)
             embedded = clock(device)
             clustering = self.cluster(embeddings)
@@ -143,7 +145,7 @@ class Alternation:
 
     def cluster(self, embeddings: Tensor, init: str = "random") -> Clustering:
         """L2-normalise, run K-means, assign every image to its nearest centroid."""
-        if not embeddings.isfinite().all():
+        if not embeddings.norm(dim=1).isfinite().all():
             raise ValueError(
                 "Embeddings are NaN or infinite: training diverged with "
                 f"learning_rate={self.learning_rate} in {self.precision}, or the "
@@ -234,7 +236,7 @@ class Alternation:
 def keep_means(bank: Tensor, index: Tensor, embeddings: Tensor) -> None:
     """Replace rows of a bank by the mean of what was seen of each image."""
     times = bank.new_zeros(len(bank)).index_add_(0, index, bank.new_ones(len(index)))
-    bank[index] = 0
+    bank.index_fill_(0, index, 0)
     bank.index_add_(0, index, embeddings / times[index].unsqueeze(1))
 
 

@@ -48,9 +48,14 @@ def embed(
         batches = [slice(start, start + batch_size) for start in starts]
         for rows, pixels in zip(batches, images.batches(batches), strict=True):
             pixels = view(pixels) if view else pixels
+            n = len(pixels)
+            if n < batch_size and images.device.type != "cpu":
+                # A GPU rounds otherwise in batches of another size.
+                fill = pixels[-1:].expand(batch_size - n, -1, -1, -1)
+                pixels = torch.cat([pixels, fill])
             pixels = pixels.contiguous(memory_format=torch.channels_last)
             with autocast(images.device, precision):
-                output = network(pixels)
+                output = network(pixels)[:n]
             if embeddings is None:
                 embeddings = torch.empty(
                     len(images), output.shape[1], device=images.device
@@ -86,6 +91,10 @@ class Whitening:
         components = vectors[:, -keep:].flip(1).T
         scale = torch.where(variances > 0, variances, 1).sqrt()
         return cls(mean, components / scale[:, None])
+
+    def to(self, device: torch.device | str) -> Whitening:
+        """The same on another device."""
+        return Whitening(self.mean.to(device), self.components.to(device))
 
     def __call__(self, embeddings: Tensor) -> Tensor:
         return steady_linear(embeddings - self.mean, self.components)

@@ -15,6 +15,7 @@ from torch import Tensor
 from skdeepcluster._engine.runtime import fits_on
 
 _BLOCK = 2**22  # pixels read at a time when the whole set is walked
+_SHRUNK = 64  # times: what PyTorch resamples at once on a GPU goes little further
 _BLANK = 10  # roundings of the mean: a standard deviation up to it is noise
 
 
@@ -40,8 +41,8 @@ class Images:
     device : torch.device
         Where batches go.
     resident : bool
-        Whether pixels are to lie on the device, as they came, if that is a GPU with
-        room for them: for whoever needs them more than once.
+        Whether pixels are to lie on the device, as they came if float32 holds them, if
+        that is a GPU with room for them: for whoever needs them more than once.
     """
 
     def __init__(
@@ -77,8 +78,9 @@ class Images:
             scale = self._constant(_scale(mean, std)).reshape(stored)
             self._scale = scale.masked_fill(scale == 0, 1)  # too small a number
         self._resident: Tensor | None = None
-        n_bytes = rows.size * self._kept.itemsize
-        if resident and self._exact and fits_on(device, n_bytes):
+        self._resting = self._kept if self._exact else np.dtype(np.float32)
+        n_bytes = rows.size * self._resting.itemsize
+        if resident and fits_on(device, n_bytes):
             self._resident = self._on_device()
 
     def __len__(self) -> int:
@@ -117,13 +119,17 @@ class Images:
         """What was read as the network takes it, on the device."""
         on_gpu = self.device.type == "cuda"  # what is copied there was pinned
         rows = rows.to(self.device, non_blocking=on_gpu)
+        rows = rows.to(torch.float32, copy=self._resident is not None)
         if self._exact:
-            ours = rows.to(torch.float32, copy=self._resident is not None)
-            rows = self._standardized(ours)
+            rows = self._standardized(rows)
         pixels = rows.unflatten(1, self._picture).permute(0, 3, 1, 2)
         height, width = pixels.shape[2:]
         if (height, width) != self.size:
             smaller = self.size[0] < height or self.size[1] < width
+            most = [_SHRUNK * side for side in self.size]
+            if height > most[0] or width > most[1]:
+                between = (min(height, most[0]), min(width, most[1]))
+                pixels = F.adaptive_avg_pool2d(pixels, between)
             pixels = F.interpolate(
                 pixels, self.size, mode="bilinear", antialias=smaller
             )
@@ -141,8 +147,8 @@ class Images:
 
     def _on_device(self) -> Tensor:
         """All rows, copied block by block."""
-        kept = torch.from_numpy(np.empty(0, self._kept)).dtype
-        resident = torch.empty(self.rows.shape, dtype=kept, device=self.device)
+        dtype = torch.from_numpy(np.empty(0, self._resting)).dtype
+        resident = torch.empty(self.rows.shape, dtype=dtype, device=self.device)
         step = max(1, _BLOCK // max(1, self.rows.shape[1]))
         for start in range(0, len(self.rows), step):
             block = slice(start, start + step)
@@ -153,7 +159,7 @@ class Images:
         """On the device if pixels are standardised there."""
         if self._exact:
             return torch.tensor(values, dtype=torch.float32, device=self.device)
-        return torch.tensor(values)
+        return torch.tensor(values, device="cpu")
 
 
 def _scale(mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:

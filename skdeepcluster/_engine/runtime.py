@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -22,16 +23,24 @@ def resolve_device(name: str | torch.device) -> torch.device:
         If torch does not know the name, or this machine has no such device.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        # As a tensor there has it: "cuda" is another device whenever a user says so.
+        return torch.empty(0, device=torch.device(name)).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={name!r} cannot be used on this machine ({first_line(error)}); "
             "device='auto' takes the best one that is there."
         ) from error
-    return device
+
+
+def device_or_cpu(name: str | torch.device, *, stacklevel: int) -> torch.device:
+    """The same for a model of another machine, which may have had another device."""
+    try:
+        return resolve_device(name)
+    except ValueError as error:
+        warnings.warn(f"{error} The model was put on the CPU.", stacklevel=stacklevel)
+        return torch.device("cpu")
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

@@ -5,6 +5,7 @@ from torch import nn
 from skdeepcluster._engine import backbones
 from skdeepcluster._engine.backbones import SmallCNN, Sobel, build
 from skdeepcluster._engine.layers import SteadyLinear
+from skdeepcluster._engine.runtime import autocast, resolve_precision
 
 
 def test_every_name_is_one_of_torchvision():
@@ -153,12 +154,23 @@ def test_sobel_is_the_gradient():
 
 
 def test_a_linear_layer_evaluates_in_float32():
+    layer = SteadyLinear(300, 40).eval()
+    rows = torch.randn(64, 300).bfloat16()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        together = layer(rows)
+        alone = torch.cat([layer(row[None]) for row in rows])
+        assert layer.train()(rows).dtype == torch.bfloat16
+    assert together.dtype == torch.float32
+    assert (together == alone).all()
+
+
+def test_features_of_an_image_do_not_depend_on_the_others():
     body = build("small_cnn", in_channels=1, size=(32, 32)).body.eval()
     pixels = torch.randn(64, 1, 32, 32)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    device = torch.device("cpu")
+    with torch.no_grad(), autocast(device, resolve_precision("auto", device)):
         together = body(pixels)
         alone = torch.cat([body(image[None]) for image in pixels])
-    assert together.dtype == torch.float32
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 

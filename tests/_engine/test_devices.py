@@ -51,7 +51,7 @@ def on_gpu(monkeypatch):
         yield make
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
 @pytest.mark.parametrize(
     ("recipe", "parameters"),
     [
@@ -62,7 +62,7 @@ def on_gpu(monkeypatch):
     ],
 )
 def test_all_that_meets_lies_on_one_device(on_gpu, recipe, parameters, dtype):
-    X = np.random.default_rng(0).integers(0, 200, (20, 40, 40)).astype(dtype)
+    X = np.random.default_rng(0).integers(0, 200, (18, 40, 40)).astype(dtype)
     est = DeepClusterCategorizer.from_recipe(recipe, n_clusters=4, **parameters)
     est.set_params(sampling="images", batch_size=10)
     loop = on_gpu(est, X)
