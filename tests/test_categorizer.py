@@ -180,17 +180,17 @@ def test_trains_within_an_autocast_of_the_caller(quick, digits):
 @pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_predict_is_labels_for_any_batch_size(backbone, precision, digits):
-    X = digits[0][:120]
+    X = digits[0][:60]
     est = DeepClusterCategorizer(
         8, backbone=backbone, n_epochs=1, precision=precision, random_state=0
     )
     labels = est.fit_predict(X)
     np.testing.assert_array_equal(labels, est.labels_)
-    for batch_size in (2, 7, 119, 1000):
+    for batch_size in (7, 59, 1000):
         est.batch_size = batch_size
         np.testing.assert_array_equal(est.predict(X), labels)
-    alone = np.concatenate([est.predict(image[None]) for image in X[:20]])
-    np.testing.assert_array_equal(alone, labels[:20])
+    alone = np.concatenate([est.predict(image[None]) for image in X[:8]])
+    np.testing.assert_array_equal(alone, labels[:8])
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,15 @@ class Whitening:
         n, d = embeddings.shape
         mean = embeddings.mean(0)
         centred = embeddings - mean
-        variances, vectors = torch.linalg.eigh(centred.T @ centred / max(1, n - 1))
+        # XᵀX and XXᵀ have the same eigenvalues; the smaller is solved.
+        sides = centred if n < d else centred.T
+        variances, vectors = torch.linalg.eigh(sides @ sides.T / max(1, n - 1))
         rank = int((variances > variances[-1] * 1e-6).sum())
         keep = max(1, min(n_components, n - 1, d, rank))
         variances = variances[-keep:].flip(0)
         components = vectors[:, -keep:].flip(1).T
+        if n < d:
+            components = F.normalize(components @ centred)
         scale = torch.where(variances > 0, variances, 1).sqrt()
         return cls(mean, components / scale[:, None])
 

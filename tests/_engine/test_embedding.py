@@ -1,5 +1,6 @@
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 from skdeepcluster._engine.embedding import Whitening, on_sphere
 
@@ -14,6 +15,16 @@ def test_whitened_components_have_unit_variance(points):
     whitened = Whitening.fit(points, 3)(points)
     torch.testing.assert_close(
         whitened.T @ whitened / 199, torch.eye(3), atol=1e-3, rtol=0
+    )
+
+
+@pytest.mark.parametrize("n", [50, 5])
+def test_whitening_is_that_of_scikit_learn(points, n):
+    X = points[:n, :5].repeat(1, 2) + torch.arange(10) * points[:n, [3]]
+    expected = PCA(2, whiten=True).fit_transform(X.numpy().astype(float))
+    whitened = Whitening.fit(X, 2)(X)
+    torch.testing.assert_close(
+        whitened.abs(), torch.tensor(expected).float().abs(), atol=1e-3, rtol=1e-3
     )
 
 
