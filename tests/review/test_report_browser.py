@@ -57,6 +57,13 @@ def visit(browser, page_of):
     assert problems == []
 
 
+def reload(page):
+    """As a person does: Chromium hands what is stored to its other processes later."""
+    page.wait_for_timeout(500)
+    page.reload()
+    page.locator("html[data-ready]").wait_for()
+
+
 def card(page, number):
     return page.locator(f'.card[data-number="{number}"]')
 
@@ -213,8 +220,7 @@ def test_keys_of_a_letter_can_be_switched_off(visit):
     page.keyboard.press("?")
     page.get_by_label("Keys of a single letter").uncheck()
     page.keyboard.press("Escape")
-    page.reload()
-    page.locator("html[data-ready]").wait_for()
+    reload(page)
     card(page, 1).focus()
     page.keyboard.press("a")
     page.keyboard.press("m")
@@ -229,8 +235,7 @@ def test_colours_are_chosen_and_kept(visit):
     light = page.evaluate(ground)
     page.get_by_role("button", name="Dark").click()
     assert page.evaluate(ground) != light
-    page.reload()
-    page.locator("html[data-ready]").wait_for()
+    reload(page)
     page.get_by_role("button", name="Light").click()
     assert page.evaluate(ground) == light
 
@@ -326,8 +331,7 @@ def test_names_are_kept_in_the_browser(visit):
     page = visit(n_clusters=3, names={0: "given"})
     name_field(page, 1).fill("mine")
     name_field(page, 1).press("Enter")
-    page.reload()
-    page.locator("html[data-ready]").wait_for()
+    reload(page)
     expect(name_field(page, 0)).to_have_value("given")
     expect(name_field(page, 1)).to_have_value("mine")
     page.get_by_role("button", name="Start again…").click()
