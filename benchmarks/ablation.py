@@ -10,6 +10,7 @@ from _common import Rows, load, machine, name_of, parser, table
 from peers import SECONDS, line, measured
 
 from skdeepcluster import Augmentation
+from skdeepcluster.objectives import CentroidClassification
 from skdeepcluster.recipes import fast
 
 
@@ -21,10 +22,10 @@ def varied(**parameters):
 def without(k):
     """What switches each idea off."""
     return {
-        "swapped prediction": {"pseudo_labels": "clusters"},
-        "more prototypes than clusters": {"n_prototypes": k},
+        "swapped prediction": {"objective": CentroidClassification(), "n_views": 2},
+        "more prototypes than clusters": {"objective__n_prototypes": k},
         "shading": {"augmentation": varied(shading=0.0)},
-        "Ward's start of K-means": {"kmeans_init": "random"},
+        "Ward's start of K-means": {"final_init": "random"},
         "intensity": {"augmentation": varied(intensity=0.0)},
         "small batches": {"batch_size": 256},
         "warm-up": {"warmup_epochs": 0},

@@ -2,8 +2,8 @@
 
     python benchmarks/choosing_k.py --data mnist_test10k/data.npz --figure k.png
 
-With pseudo_labels="swapped" the network does not depend on n_clusters, so a network a
-seed is trained, and its embedding clustered as the last step of `fit` does.
+With SwappedPrediction the network does not depend on n_clusters, so a network a seed is
+trained, and its embedding clustered as the last step of `fit` does.
 """
 
 from functools import partial

@@ -14,6 +14,7 @@ from _common import machine, table
 from speed import Ceiling, counted
 
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster._assembly import alternation_of, inputs_of
 from skdeepcluster._engine import runtime
 
 PAPER = {"images": 192_272, "epochs": 200, "k": 104, "batch": 256}
@@ -25,8 +26,9 @@ def alternation(n, size, batch_size, device):
         PAPER["k"], n_epochs=2, batch_size=batch_size, random_state=0, device=device
     )
     few = np.random.default_rng(0).integers(0, 256, (PAPER["k"], size, size), np.uint8)
-    est.set_params(n_epochs=0).fit(few)
-    loop = est.set_params(n_epochs=2)._alternation(few.reshape(len(few), -1), device)
+    rows = few.reshape(len(few), -1)
+    inputs = inputs_of(est, rows, (size, size, 1))
+    loop = alternation_of(est, rows, inputs, device)
     pixels = torch.empty(n, size * size, dtype=torch.uint8, device=device)
     for block in pixels.split(4096):
         block.random_(256)
@@ -37,11 +39,10 @@ def alternation(n, size, batch_size, device):
 def operations_an_image(size, batch_size, device):
     """Floating-point operations of each phase, as PyTorch counts them in a batch."""
     loop = alternation(batch_size, size, batch_size, device)
-    head = loop.head().to(device)
+    loop.descent.enter(loop.objective, PAPER["k"], device)
     labels = torch.zeros(batch_size, dtype=torch.int64, device=device)
-    optimizer = loop.optimizer(head)
-    embedding = counted(lambda: loop.embed(loop.view))
-    training = counted(lambda: loop.train(head, optimizer, labels, None))
+    embedding = counted(loop.memory.recall)
+    training = counted(lambda: loop.train(loop.objective, labels))
     return {
         "embed": embedding / batch_size,
         "cluster": 0,

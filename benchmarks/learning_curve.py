@@ -25,7 +25,7 @@ from _common import (
 )
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
-from skdeepcluster._engine.kmeans import assign, kmeans
+from skdeepcluster._engine.clustering import INITS, Clusterer
 
 EPOCHS = (0, 5, 10, 20, 30)
 
@@ -33,8 +33,8 @@ EPOCHS = (0, 5, 10, 20, 30)
 class Curve:
     """A callback that measures purity at some epochs."""
 
-    def __init__(self, y, k):
-        self.y, self.k, self.purity = y, k, {}
+    def __init__(self, y):
+        self.y, self.purity = y, {}
 
     def setup(self, estimator, context): ...
 
@@ -46,16 +46,22 @@ class Curve:
         # The network that an epoch's clusters are of has been trained for as many
         # epochs as that epoch's number, counted from 0.
         if context.task_name == "epoch" and context.task_id in EPOCHS:
-            points = torch.from_numpy(fitted_estimator.transform(X))
-            centroids = kmeans(
-                points,
-                self.k,
-                n_iter=20,
-                seed=context.task_id,
-                spherical=fitted_estimator.temperature is not None,
-            )
-            labels, _ = assign(points, centroids)
-            self.purity[context.task_id] = cluster_purity_score(self.y, labels.numpy())
+            embedding = torch.from_numpy(fitted_estimator.transform(X))
+            with torch.random.fork_rng():  # or it would change what is learnt
+                torch.manual_seed(context.task_id)
+                labels = self.clustered(fitted_estimator, embedding)
+            self.purity[context.task_id] = cluster_purity_score(self.y, labels)
+
+    @staticmethod
+    def clustered(est, embedding):
+        """Clusters of an embedding, found as the last step of fit finds them."""
+        clusterer = Clusterer(est.n_clusters, est.kmeans_n_iter)
+        found = clusterer.cluster(
+            embedding,
+            spherical=est.objective.spherical,
+            init=INITS[est.final_init],
+        )
+        return found.labels.numpy()
 
 
 def ours(X, y, k, standardize, batch_size, seed):
@@ -67,7 +73,7 @@ def ours(X, y, k, standardize, batch_size, seed):
         n_epochs=EPOCHS[-1],
         random_state=seed,
     )
-    curve = Curve(y, k)
+    curve = Curve(y)
     start = time.perf_counter()
     est.set_callbacks(curve).fit(X)
     curve.purity[EPOCHS[-1]] = cluster_purity_score(y, est.labels_)

@@ -22,6 +22,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster._assembly import alternation_of
 from skdeepcluster._engine import runtime
 from skdeepcluster._engine.embedding import embed
 
@@ -129,13 +130,13 @@ def beside_the_machine(args, X, device, ceiling):
     est = estimator(args, 1).fit(rows[: max(args.k, args.batch_size)])
     lines = []
     with runtime.session(device, seed=0):
-        loop = est._alternation(rows.reshape(len(rows), -1), device)
-        head = loop.head().to(device)
-        optimizer = loop.optimizer(head)
+        flat = rows.reshape(len(rows), -1)
+        loop = alternation_of(est, flat, est.model_.inputs, device)
+        loop.descent.enter(loop.objective, args.k, device)
         labels = torch.arange(len(rows), device=device) % args.k
         for phase, work in (
-            ("training", lambda: loop.train(head, optimizer, labels, None)),
-            ("embedding", lambda: loop.embed(loop.view)),
+            ("training", lambda: loop.train(loop.objective, labels)),
+            ("embedding", loop.memory.recall),
         ):
             operations = counted(work)
             seconds, share = ceiling.share(work, operations, args.repeats)
@@ -152,7 +153,7 @@ def predictions(X, device, ceiling, repeats):
     est = DeepClusterCategorizer.from_recipe(
         "fast", n_clusters=48, n_epochs=1, random_state=0, device=device
     ).fit(X[:1000])
-    images = est._images(X.reshape(len(X), -1), device)
+    images = est.model_.inputs.images(X.reshape(len(X), -1), device)
 
     def embedding():
         with runtime.session(device):

@@ -11,6 +11,7 @@ _HOMES = {
     "CollapseWarning": "_doubts",
     "DeepClusterCategorizer": "_categorizer",
     "ImageReader": "archive",
+    "Stability": "_stopping",
     "cluster_purity_score": "metrics",
     "load_archive": "archive",
 }
@@ -21,6 +22,7 @@ __all__ = [
     "CollapseWarning",
     "DeepClusterCategorizer",
     "ImageReader",
+    "Stability",
     "cluster_purity_score",
     "load_archive",
 ]
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
     from skdeepcluster._doubts import CollapseWarning
     from skdeepcluster._majority import ClusterMajorityClassifier
+    from skdeepcluster._stopping import Stability
     from skdeepcluster.archive import ImageReader, load_archive
     from skdeepcluster.metrics import cluster_purity_score
 else:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import functools
-import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -22,45 +20,40 @@ from sklearn.base import (
     _fit_context,
     clone,
 )
-from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdeepcluster import _model_file
+from skdeepcluster._assembly import alternation_of, architecture_of, inputs_of
 from skdeepcluster._augmentation import Augmentation
-from skdeepcluster._doubts import (
-    FIRST_JUDGED_EPOCH,
-    CollapseWarning,
-    find_collapse,
-    find_doubt,
-)
-from skdeepcluster._engine import backbones, images, runtime
-from skdeepcluster._engine.alternation import Alternation, Clustering, Epoch
-from skdeepcluster._engine.augment import random_views
-from skdeepcluster._engine.embedding import embed, on_sphere
-from skdeepcluster._engine.kmeans import assign
+from skdeepcluster._callbacks import monitored
+from skdeepcluster._doubts import Doubts
+from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
+from skdeepcluster._engine.images import Inputs
+from skdeepcluster._engine.model import Model
+from skdeepcluster._engine.sampling import SAMPLERS
+from skdeepcluster._history import History
+from skdeepcluster._saving import SavingMixin
+from skdeepcluster._stopping import Stability
 from skdeepcluster._validation import check_finite, fold, on_another_scale
-
-_ROUNDING = 1e-9  # the NMI of equal assignments may fall short of 1 by as much
-_HISTORY = (
-    "loss",
-    "nmi_previous",
-    "purity_previous",
-    "inertia",
-    "smallest_cluster",
-    "median_cluster",
-    "largest_cluster",
-    "learning_rate",
-    "embed_seconds",
-    "cluster_seconds",
-    "train_seconds",
+from skdeepcluster.objectives import (
+    CentroidClassification,
+    ClusterClassification,
+    Objective,
 )
+
+# What a parameter with parameters of its own is where its value is None.
+_DEFAULTS: dict[str, type[BaseEstimator]] = {
+    "augmentation": Augmentation,
+    "objective": ClusterClassification,
+    "stopping": Stability,
+}
 
 
 class DeepClusterCategorizer(
     CallbackSupportMixin,
+    SavingMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     ClusterMixin,
@@ -128,21 +121,17 @@ class DeepClusterCategorizer(
         images as they are. Given an instance, ``augmentation__rotation`` and its
         like can be searched.
 
-    n_views : int, default=1
-        Views of each image that a step trains on; all of them have to be put into
-        the image's cluster. Two take about twice as long as one.
+    n_views : int or None, default=None
+        Number of views of each image that a step trains on, at least 1; None is what
+        `objective` wants. Two take about twice as long as one.
 
-    augment_clustering : bool, default=True
-        Whether the pass that embeds the images for clustering sees random views
-        too, as in the paper, or the images as they are, as in DeepCluster.
-
-    memory_bank : bool, default=False
-        Whether to cluster the embeddings that training computes on its way (of an
-        image with several views their mean), as in DeepCluster-v2 [3]_, instead of
-        embedding all images once more in every epoch. That pass, and so
-        `augment_clustering`, then only matters before the first epoch. An image that
-        an epoch does not draw (with ``sampling="clusters"``) keeps the embedding
-        that it had.
+    cluster_on : {"views", "images", "bank"}, default="views"
+        What is clustered in every epoch: ``"views"``, a random view of each image, as
+        in the paper; ``"images"``, the images as they are, as in DeepCluster; or
+        ``"bank"``, the embeddings that training computed on its way (of an image with
+        several views their mean), as in DeepCluster-v2 [3]_, which saves the pass over
+        all images. A bank starts from views, and an image that an epoch does not draw
+        (with ``sampling="clusters"``) keeps the embedding that it had.
 
     sobel : bool, default=False
         Whether the network sees the two derivatives by Sobel's filter instead of
@@ -153,87 +142,69 @@ class DeepClusterCategorizer(
         they are normalised, as in DeepCluster (256); clipped to what the number of
         images and of features allow.
 
-    pseudo_labels : {"clusters", "swapped"}, default="clusters"
-        What the network is trained to tell. ``"clusters"`` is the paper's: an image's
-        cluster, found by K-means once an epoch. ``"swapped"`` finds labels anew in
-        every batch, as in SwAV [3]_: each view of an image has to predict the soft
-        assignment of the other to `n_prototypes` learnt directions, all of which are
-        used equally often. The directions are in a learnt projection of the embedding
-        to 128 features, which only training has a use for. K-means then decides nothing
-        but what is reported of each epoch, and at the end `labels_`. Takes a
-        `temperature` and two `n_views`
-        (where there are none to draw, for feature vectors or with
-        ``augmentation=False``, images predict their own assignment).
-
-    n_prototypes : int, default=512
-        Of ``pseudo_labels="swapped"``, which wants several times as many as there are
-        kinds of images, whatever `n_clusters` is. Otherwise not looked at.
-
-    temperature : float or None, default=None
-        None trains a linear classifier of the clusters, anew in every epoch. A
-        number takes the centroids themselves for a classifier instead, as in
-        DeepCluster-v2 (0.1): cosines divided by `temperature`, nothing to learn, of
-        spherical K-means. Not to be combined with `pca_components`.
+    objective : Objective or None, default=None
+        What the network learns, an object of `skdeepcluster.objectives` or of a class
+        of your own: :class:`~skdeepcluster.objectives.ClusterClassification`, the
+        paper's and what None stands for;
+        :class:`~skdeepcluster.objectives.CentroidClassification` (DeepCluster-v2), not
+        to be combined with `pca_components`; or
+        :class:`~skdeepcluster.objectives.SwappedPrediction` (SwAV). `fit` works on a
+        clone. Given an instance, ``objective__temperature`` and its like can be
+        searched.
 
     sampling : {"clusters", "images"}, default="clusters"
         Whether an epoch trains on every cluster equally often, as in the paper and
         in DeepCluster, or on every image once.
 
     n_epochs : int, default=200
-        How often to cluster and train. With 0, the embedding of the random network
-        is clustered: a baseline.
+        Number of epochs, at least 0, in each of which the images are clustered and
+        trained on. With 0, the embedding of the random network is clustered: a
+        baseline.
 
     batch_size : int, default=256
-        Images a step, at least 2. An epoch is cut into batches of equal size, none
-        of a single image, and none larger than this but for that reason. A few
-        thousand images want 64: with 256 they learn little, for want of steps. On a GPU
-        fewer images are embedded as so many, for it rounds by the size of a batch.
+        Number of images a step, at least 2. An epoch is cut into batches of equal
+        size, none of a single image, and none larger than this but for that reason. A
+        few thousand images want 64: with 256 they learn little, for want of steps. On a
+        GPU fewer images are embedded as so many, for it rounds by the size of a batch.
 
     learning_rate : float, default=0.05
-        Of stochastic gradient descent.
+        Initial learning rate of SGD, above 0.
 
     momentum : float, default=0.9
-        In [0, 1).
-
-    head_momentum : float or None, default=None
-        Of the linear classifier, in [0, 1); None is `momentum`. It is 0 in
-        DeepCluster.
+        SGD momentum, in [0, 1).
 
     weight_decay : float, default=1e-5
-        L2 penalty on the weights.
+        L2 penalty on the weights, at least 0.
 
     lr_schedule : {"constant", "cosine"}, default="constant"
-        Whether the learning rate stays, or falls to zero along half a cosine. The
-        classifier's own rate stays: it is made anew every epoch and has to catch up.
-        (Prototypes are not, and share the rate of the rest.)
+        Whether the learning rate stays, or falls to zero along half a cosine. That of
+        a classifier that is made anew in every epoch stays: it has to catch up.
 
     warmup_epochs : int, default=0
-        Epochs at first in which the learning rate rises linearly.
+        Number of epochs at first in which the learning rate rises linearly.
 
     kmeans_n_iter : int, default=20
-        Iterations of K-means, each time.
+        Number of iterations of K-means, each time.
 
-    kmeans_init : {"random", "ward"}, default="random"
+    final_init : {"random", "ward"}, default="random"
         What the K-means after the last epoch starts from: images drawn at random, or
         the means of what merging by Ward's criterion leaves (of 5,000 images drawn at
         random, or twice `n_clusters`, where there are more), which gives purer
         clusters. K-means within the loop starts from random images.
 
-    stop_nmi, stop_purity : float or None, default=None
-        Stop before `n_epochs` when the NMI, and the purity, of the assignments of
-        adjacent epochs are at least that, in (0, 1], as in LDPO [4]_. With None
-        that one is not looked at; with both None all epochs are done.
-
-    patience : int, default=1
-        Adjacent epochs in a row that have to be as stable as that.
+    stopping : Stability or None, default=None
+        When to stop before all `n_epochs` are done: a
+        :class:`~skdeepcluster.Stability`, when the assignments of consecutive epochs
+        agree, as in LDPO [4]_. None does all epochs. Given an instance,
+        ``stopping__nmi`` and its like can be set.
 
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` takes CUDA where there
         is one.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the network's products. ``"auto"`` is bfloat16 where the hardware is
-        built for it (CPUs with AMX, GPUs since Ampere), else float32. Images are
+        Precision of the network's products. ``"auto"`` is bfloat16 where the hardware
+        is built for it (CPUs with AMX, GPUs since Ampere), else float32. Images are
         assigned to clusters in float32 always.
 
     random_state : int, RandomState instance or None, default=None
@@ -264,21 +235,30 @@ class DeepClusterCategorizer(
 
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
         The assignment that the last epoch was trained on: what the paper's Table 1
-        reports, of augmented images unless `augment_clustering` is false. Empty
+        reports, of augmented images unless `cluster_on` says otherwise. Empty
         clusters leave gaps here. With ``n_epochs=0`` the same as `labels_`.
 
     history_ : dict of str to ndarray of shape (n_done,)
-        A value for each of the `n_epochs_` epochs done: ``loss`` (mean
-        cross-entropy, nats), ``nmi_previous`` (NMI of this assignment and the one
-        before, NaN at first), ``purity_previous`` (of this assignment against the
-        one before as classes, NaN at first), ``inertia``, ``smallest_cluster``,
+        A value for each of the `n_epochs_` epochs done: ``loss`` (mean, in nats for
+        the objectives of this library), ``nmi_previous`` (NMI of this assignment and
+        the one before, NaN at first), ``purity_previous`` (of this assignment against
+        the one before as classes, NaN at first), ``inertia``, ``smallest_cluster``,
         ``median_cluster`` and ``largest_cluster`` (numbers of images, empty clusters
         count as 0), ``learning_rate``, ``embed_seconds``, ``cluster_seconds``,
         ``train_seconds``.
 
     n_epochs_ : int
         Epochs done; fewer than `n_epochs` if a callback asked to stop, or the
-        assignments were as stable as `stop_nmi` and `stop_purity` ask.
+        assignments were as stable as `stopping` asks.
+
+    model_ : Model
+        Network, centroids and all else that `predict` and `transform` use, in one
+        object, of which the attributes below and above are parts.
+
+    embedding_ : ndarray of shape (n_samples, n_embedding) or None
+        What `transform` gives of the images that `fit` saw, so that nobody has to
+        compute it again; float32, 2 KB an image with `small_cnn`. None in a model that
+        comes from a pickle or a file: neither holds it.
 
     network_ : torch.nn.Module
         Standardised pixels to embedding, before normalisation. A VGG takes no other
@@ -314,6 +294,8 @@ class DeepClusterCategorizer(
     See Also
     --------
     Augmentation : What may be varied in an image.
+    Stability : When to stop.
+    skdeepcluster.objectives.Objective : What is learnt.
     skdeepcluster.metrics.cluster_purity_score : Purity against known classes.
     sklearn.cluster.KMeans : Clustering of the pixels themselves.
 
@@ -366,34 +348,29 @@ class DeepClusterCategorizer(
         "image_shape": [None, tuple],
         "standardize": [None, StrOptions({"image", "dataset"})],
         "augmentation": [None, Options(bool, {False}), Augmentation],
-        "n_views": [Interval(Integral, 1, None, closed="left")],
-        "augment_clustering": ["boolean"],
-        "memory_bank": ["boolean"],
+        "n_views": [None, Interval(Integral, 1, None, closed="left")],
+        "cluster_on": [StrOptions(set(memory.MEMORIES))],
         "sobel": ["boolean"],
         "pca_components": [None, Interval(Integral, 1, None, closed="left")],
-        "pseudo_labels": [StrOptions({"clusters", "swapped"})],
-        "n_prototypes": [Interval(Integral, 1, None, closed="left")],
-        "temperature": [None, Interval(Real, 0, None, closed="neither")],
-        "sampling": [StrOptions({"clusters", "images"})],
+        "objective": [None, Objective],
+        "sampling": [StrOptions(set(SAMPLERS))],
         "n_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
-        "head_momentum": [None, Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "lr_schedule": [StrOptions({"constant", "cosine"})],
+        "lr_schedule": [StrOptions(set(descent.SCHEDULES))],
         "warmup_epochs": [Interval(Integral, 0, None, closed="left")],
         "kmeans_n_iter": [Interval(Integral, 1, None, closed="left")],
-        "kmeans_init": [StrOptions({"random", "ward"})],
-        "stop_nmi": [None, Interval(Real, 0, 1, closed="right")],
-        "stop_purity": [None, Interval(Real, 0, 1, closed="right")],
-        "patience": [Interval(Integral, 1, None, closed="left")],
+        "final_init": [StrOptions(set(clustering.INITS))],
+        "stopping": [None, Stability],
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", *runtime.PRECISIONS})],
         "random_state": ["random_state"],
     }
 
-    image_shape_: tuple[int, ...]
+    model_: Model
+    embedding_: NDArray[np.float32] | None
 
     _doc_link_module = "skdeepcluster"
     _doc_link_template = (
@@ -413,28 +390,22 @@ class DeepClusterCategorizer(
         image_shape: tuple[int, ...] | None = None,
         standardize: str | None = "image",
         augmentation: Augmentation | bool | None = None,
-        n_views: int = 1,
-        augment_clustering: bool = True,
-        memory_bank: bool = False,
+        n_views: int | None = None,
+        cluster_on: str = "views",
         sobel: bool = False,
         pca_components: int | None = None,
-        pseudo_labels: str = "clusters",
-        n_prototypes: int = 512,
-        temperature: float | None = None,
+        objective: Objective | None = None,
         sampling: str = "clusters",
         n_epochs: int = 200,
         batch_size: int = 256,
         learning_rate: float = 0.05,
         momentum: float = 0.9,
-        head_momentum: float | None = None,
         weight_decay: float = 1e-5,
         lr_schedule: str = "constant",
         warmup_epochs: int = 0,
         kmeans_n_iter: int = 20,
-        kmeans_init: str = "random",
-        stop_nmi: float | None = None,
-        stop_purity: float | None = None,
-        patience: int = 1,
+        final_init: str = "random",
+        stopping: Stability | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -449,27 +420,21 @@ class DeepClusterCategorizer(
         self.standardize = standardize
         self.augmentation = augmentation
         self.n_views = n_views
-        self.augment_clustering = augment_clustering
-        self.memory_bank = memory_bank
+        self.cluster_on = cluster_on
         self.sobel = sobel
         self.pca_components = pca_components
-        self.pseudo_labels = pseudo_labels
-        self.n_prototypes = n_prototypes
-        self.temperature = temperature
+        self.objective = objective
         self.sampling = sampling
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.momentum = momentum
-        self.head_momentum = head_momentum
         self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
         self.warmup_epochs = warmup_epochs
         self.kmeans_n_iter = kmeans_n_iter
-        self.kmeans_init = kmeans_init
-        self.stop_nmi = stop_nmi
-        self.stop_purity = stop_purity
-        self.patience = patience
+        self.final_init = final_init
+        self.stopping = stopping
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -483,7 +448,8 @@ class DeepClusterCategorizer(
         name : str
             A key of ``skdeepcluster.recipes.RECIPES``, such as ``"fast"``.
         **parameters : object
-            Parameters that are not in the recipe, or are to be different.
+            Parameters that are not in the recipe, or are to be different; also those
+            of its objects, such as ``objective__temperature``.
 
         Returns
         -------
@@ -492,13 +458,16 @@ class DeepClusterCategorizer(
         Raises
         ------
         ValueError
-            If there is no such recipe.
+            If there is no such recipe, or no object that a parameter belongs to.
 
         Examples
         --------
         >>> from skdeepcluster import DeepClusterCategorizer
-        >>> DeepClusterCategorizer.from_recipe("fast", n_clusters=48).backbone
-        'small_cnn'
+        >>> est = DeepClusterCategorizer.from_recipe(
+        ...     "fast", n_clusters=48, augmentation__rotation=30
+        ... )
+        >>> est.backbone, est.augmentation.rotation
+        ('small_cnn', 30)
         """
         from skdeepcluster.recipes import RECIPES
 
@@ -506,7 +475,21 @@ class DeepClusterCategorizer(
             raise ValueError(
                 f"There is no recipe {name!r}; there are {', '.join(sorted(RECIPES))}."
             )
-        return clone(cls(**{**RECIPES[name], **parameters}))
+        flat = {key: value for key, value in parameters.items() if "__" not in key}
+        nested = {key: value for key, value in parameters.items() if "__" in key}
+        # What is set below belongs to the clone, and not to the recipe.
+        est = clone(cls(**{**RECIPES[name], **flat}))
+        for key in nested:
+            part = key.partition("__")[0]
+            value = getattr(est, part, None)
+            if value is None and part in _DEFAULTS:
+                setattr(est, part, _DEFAULTS[part]())
+            elif not isinstance(value, BaseEstimator):
+                raise ValueError(
+                    f"{key} is of no object: {part}={value!r} has no parameters; give "
+                    "one that has, or leave it out."
+                )
+        return est.set_params(**nested)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=False)
@@ -543,56 +526,51 @@ class DeepClusterCategorizer(
             Once, after five epochs or more and without a collapse, if hardly anything
             was learnt, or there are far too many or too few clusters.
         """
-        self.__dict__.pop("network_", None)  # a fit that fails leaves no mixed model
+        for name in ("model_", "embedding_"):  # a fit that fails leaves no mixed model
+            self.__dict__.pop(name, None)
         self._check_parameters()
-        rows = self._check_images(X, reset=True)
+        rows, shape = self._check_images(X)
         device = runtime.resolve_device(self.device)
-        self.device_ = str(device)
-        self.precision_ = runtime.resolve_precision(self.precision, device)
-        self.pixel_mean_ = self.pixel_std_ = None
-        if self._standardize() == "dataset":
-            self.pixel_mean_, self.pixel_std_ = images.pixel_statistics(
-                rows, self.image_shape_
-            )
+        inputs = inputs_of(self, rows, shape)
         context = self._init_callback_context(max_subtasks=self.n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
+        history, doubts = History(), Doubts(self.n_clusters)
         with runtime.session(device, seed=self._draw_seed()):
-            alternation = self._alternation(rows, device)
-            body = alternation.backbone.body
-            history: list[dict[str, float]] = []
-            collapse = epoch_labels = None
-            for epoch in self._monitored(alternation.epochs(), body, context, X, y):
-                epoch_labels = epoch.clustering.labels
-                history.append(_summary(epoch, self.n_clusters))
-                if collapse is None and len(history) >= FIRST_JUDGED_EPOCH:
-                    collapse = self._warn_of_collapse(epoch)
-            body.zero_grad()
-            clustering = alternation.final()
+            loop = alternation_of(self, rows, inputs, device)
+            body = loop.backbone.body
+            fitted_as = functools.partial(self._fitted_as, inputs, loop.precision)
+            is_enough = functools.partial(self._is_enough, history)
+            try:
+                for epoch in monitored(loop, self, context, X, y, fitted_as, is_enough):
+                    history.append(epoch)
+                    doubts.after(epoch, len(history))
+                body.zero_grad()
+                clusters, embedding = loop.final(len(history))
+            except clustering.DivergenceError as error:
+                raise ValueError(
+                    "Embeddings are NaN or infinite: training diverged with "
+                    f"learning_rate={self.learning_rate} in {loop.precision}, or the "
+                    "pixels or weights are too large. Try a lower learning_rate, "
+                    "precision='float32', or another standardize."
+                ) from error
 
-        for name, value in _fitted_attributes(body, clustering).items():
+        fitted = fitted_as(clusters, body)
+        for name, value in fitted.items():
             setattr(self, name, value)
-        self.inertia_ = float(clustering.distances.double().square().sum())
-        self.last_epoch_labels_ = (
-            self.labels_ if epoch_labels is None else epoch_labels.cpu().numpy()
-        )
+        self.embedding_ = embedding.cpu().numpy()
+        self.inertia_ = float(clusters.distances.double().square().sum())
+        last = self.labels_ if history.labels is None else history.labels
+        self.last_epoch_labels_ = last
         self.n_epochs_ = len(history)
-        self.distance_limits_ = _distance_limits(
-            self.labels_, clustering.distances.cpu().numpy()
-        )
+        self.history_ = history.arrays()
         self.reader_: dict[str, Any] | None = None
         self.names_: dict[int, str] = {}
-        self.history_ = {
-            name: np.array([epoch[name] for epoch in history]) for name in _HISTORY
-        }
         context.call_on_fit_task_end(
-            estimator=self,
-            X=X,
-            y=y,
-            reconstruction_attributes=lambda: _fitted_attributes(body, clustering),
+            estimator=self, X=X, y=y, reconstruction_attributes=lambda: fitted
         )
-        if collapse is None and len(history) >= FIRST_JUDGED_EPOCH:
-            self._warn_of_doubt(clustering, history[-1]["loss"])
+        if history:
+            doubts.at_the_end(clusters, epoch, len(history))
         return self
 
     def fit_predict(
@@ -652,8 +630,7 @@ class DeepClusterCategorizer(
         UserWarning
             If the pixels are on quite another scale than those fitted on.
         """
-        with runtime.session(self._fitted_device()):
-            return self._embed(X).cpu().numpy()
+        return self._embed(X)
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float32]:
         """How typical each image is of its own cluster.
@@ -676,70 +653,44 @@ class DeepClusterCategorizer(
         """
         return -self._assign(X)[1]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to one safetensors file, without pickle or code.
-
-        It holds the network, the centroids, the labels and history of the fit, and
-        the parameters. Left out: callbacks, `weights` (the network has learnt
-        from them) and a `random_state` that is not an int. :meth:`load` reads it on
-        any machine; no image is in it.
-
-        Parameters
-        ----------
-        path : str or path
-            The file, conventionally ``*.safetensors``. Replaced if it exists, once
-            the new one is complete.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError
-            If `backbone` is a callable: its code cannot be saved.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import numpy as np
-        >>> from skdeepcluster import DeepClusterCategorizer
-        >>> images = np.random.default_rng(0).random((20, 16, 16))
-        >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=1)
-        >>> labels = est.fit_predict(images)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     est.save(f"{folder}/model.safetensors")
-        ...     loaded = DeepClusterCategorizer.load(f"{folder}/model.safetensors")
-        >>> bool((loaded.predict(images) == labels).all())
-        True
-        """
-        check_is_fitted(self)
-        _model_file.write(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a model that :meth:`save` wrote. Nothing in the file is executed.
-
-        Parameters
-        ----------
-        path : str or path
-            The file.
-
-        Returns
-        -------
-        DeepClusterCategorizer
-            Fitted. On the device that its parameter `device` asks for where there
-            is one, else on the CPU with a warning.
-
-        Raises
-        ------
-        ValueError
-            If the file is no such model, is damaged, or comes from a newer version.
-        OSError
-            If it cannot be read.
-        """
-        return _model_file.read(cls, path)
-
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "network_")
+        return hasattr(self, "model_")
+
+    @property
+    def network_(self) -> torch.nn.Module:
+        return self.model_.network
+
+    @property
+    def cluster_centers_(self) -> NDArray[np.float32]:
+        return self.model_.centroids
+
+    @property
+    def n_clusters_(self) -> int:
+        return len(self.model_.centroids)
+
+    @property
+    def distance_limits_(self) -> NDArray[np.float32]:
+        return self.model_.distance_limits
+
+    @property
+    def image_shape_(self) -> tuple[int, ...]:
+        return self.model_.inputs.shape
+
+    @property
+    def pixel_mean_(self) -> NDArray[np.float64] | None:
+        return self.model_.inputs.mean
+
+    @property
+    def pixel_std_(self) -> NDArray[np.float64] | None:
+        return self.model_.inputs.std
+
+    @property
+    def precision_(self) -> str:
+        return self.model_.precision
+
+    @property
+    def device_(self) -> str:
+        return str(self.model_.device)
 
     @property
     def _n_features_out(self) -> int:
@@ -751,27 +702,19 @@ class DeepClusterCategorizer(
         return tags
 
     def _check_parameters(self) -> None:
-        """Raise ValueError where parameters contradict each other."""
-        if self.pseudo_labels == "swapped" and (
-            self.temperature is None or self.n_views < 2
-        ):
-            raise ValueError(
-                "pseudo_labels='swapped' has one view predict what another is assigned "
-                "to, by cosines over a temperature, so that temperature="
-                f"{self.temperature} and n_views={self.n_views} do not do; set "
-                "temperature=0.1 and n_views=2, or pseudo_labels='clusters'."
-            )
-        if self.temperature is not None and self.pca_components is not None:
-            raise ValueError(
-                f"temperature={self.temperature} classifies embeddings by their "
-                "centroids, which pca_components="
-                f"{self.pca_components} puts into another space; set one of the two "
-                "to None."
-            )
-
-    def _standardize(self) -> str | None:
-        """Feature vectors are always standardised over the set."""
-        return self.standardize if len(self.image_shape_) == 3 else "dataset"
+        """Raise ValueError where objects are ill-set, or parameters contradict."""
+        for part in (self.augmentation, self.stopping):
+            if isinstance(part, Augmentation | Stability):
+                part._validate()
+        for part in () if self.objective is None else self.objective._parts():
+            part._validate_params()
+            centroids_classify = isinstance(part, CentroidClassification)
+            if centroids_classify and self.pca_components is not None:
+                raise ValueError(
+                    f"objective={part} classifies embeddings by their centroids, which "
+                    f"pca_components={self.pca_components} puts into another space; "
+                    "set pca_components=None, or take another objective."
+                )
 
     def _draw_seed(self) -> int:
         """A seed for torch, without touching NumPy's global state."""
@@ -780,152 +723,53 @@ class DeepClusterCategorizer(
         random = check_random_state(self.random_state)
         return int(random.randint(2**31 - 1))
 
-    def _network_size(self) -> tuple[int, int]:
-        """Height and width at which images enter the network."""
-        shape = self.image_shape_
-        height, width = shape[:2] if len(shape) == 3 else (1, shape[0])
-        if self.image_size is not None and len(shape) == 3:
-            height = width = self.image_size
-        least = backbones.minimum_size(self.backbone)
-        return max(height, least), max(width, least)
-
-    def _images(
-        self, rows: NDArray[Any], device: torch.device, *, resident: bool = False
-    ) -> images.Images:
-        return images.Images(
-            rows,
-            self.image_shape_,
-            size=self._network_size(),
-            standardize=self._standardize(),
-            mean=self.pixel_mean_,
-            std=self.pixel_std_,
-            device=device,
-            resident=resident,
-        )
-
-    def _build_backbone(self) -> backbones.Backbone:
-        shape = self.image_shape_
-        return backbones.build(
-            self.backbone,
-            in_channels=shape[2] if len(shape) == 3 else 1,
-            size=self._network_size(),
-            embedding_layer=self.embedding_layer,
-            projection=self.projection,
-            sobel=self.sobel,
-            weights=self.weights,
-        )
-
-    def _view(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """What draws a random view of each image of a batch."""
-        if self.augmentation is False or len(self.image_shape_) == 1:
-            return None
-        augmentation = self.augmentation
-        if not isinstance(augmentation, Augmentation):
-            augmentation = Augmentation()
-        augmentation._validate()
-        return functools.partial(random_views, **augmentation.get_params())
-
-    def _alternation(self, rows: NDArray[Any], device: torch.device) -> Alternation:
-        view = self._view()
-        backbone = self._build_backbone()
-        backbone.to(device)
-        if self.temperature is not None:
-            # Centroids classify what was clustered, and not what a neck makes of it.
-            backbone.neck = torch.nn.Identity()
-        momentum = self.momentum if self.head_momentum is None else self.head_momentum
-        return Alternation(
-            backbone=backbone,
-            images=self._images(rows, device, resident=True),
-            view=view,
-            n_views=self.n_views,
-            clustering_view=view if self.augment_clustering else None,
-            memory_bank=self.memory_bank,
-            n_clusters=self.n_clusters,
-            kmeans_n_iter=self.kmeans_n_iter,
-            kmeans_init=self.kmeans_init,
-            pseudo_labels=self.pseudo_labels,
-            n_prototypes=self.n_prototypes,
-            pca_components=self.pca_components,
-            temperature=self.temperature,
-            sampling=self.sampling,
-            n_epochs=self.n_epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            lr_schedule=self.lr_schedule,
-            warmup_epochs=self.warmup_epochs,
-            momentum=self.momentum,
-            head_momentum=momentum,
-            weight_decay=self.weight_decay,
-            precision=self.precision_,
-        )
-
-    def _monitored(
+    def _fitted_as(
         self,
-        epochs: Iterator[Epoch],
+        inputs: Inputs,
+        precision: str,
+        clusters: clustering.Clustering,
         body: torch.nn.Module,
-        context: CallbackContext,
-        X: ArrayLike,
-        y: ArrayLike | None,
-    ) -> Iterator[Epoch]:
-        """The same epochs, each a task for scikit-learn's callbacks, which may stop."""
-        n_stable = 0
-        for _ in range(self.n_epochs):
-            task = context.subcontext(task_name="epoch")
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            # Training goes on changing the network that made the epoch's clusters.
-            then = copy.deepcopy(body) if self._network_is_asked_for() else body
-            epoch = next(epochs)
-            yield epoch
-            fitted = functools.partial(_fitted_attributes, then, epoch.clustering)
-            n_stable = n_stable + 1 if self._is_stable(epoch) else 0
-            asked_to_stop = task.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=fitted
-            )
-            if asked_to_stop or n_stable >= self.patience:
-                return
-
-    def _is_stable(self, epoch: Epoch) -> bool:
-        """Whether an assignment is as much that of the epoch before as asked for."""
-        pairs = (
-            (epoch.nmi_previous, self.stop_nmi),
-            (epoch.purity_previous, self.stop_purity),
+    ) -> dict[str, Any]:
+        """What `predict` and `transform` need, as after fitting had stopped there."""
+        model, labels = Model.of(
+            clusters,
+            body,
+            architecture=architecture_of(self),
+            inputs=inputs,
+            precision=precision,
         )
-        asked = [(value, least) for value, least in pairs if least is not None]
-        return bool(asked) and all(value >= least - _ROUNDING for value, least in asked)
+        return {"model_": model, "labels_": labels}
 
-    def _network_is_asked_for(self) -> bool:
-        """Whether a callback wants a fitted estimator: networks are copied for it."""
-        return any(
-            "fitted_estimator" in inspect.signature(callback.on_fit_task_end).parameters
-            for callback in getattr(self, "_skl_callbacks", [])
+    def _is_enough(self, history: History) -> bool:
+        """Whether the assignments are as stable as asked for."""
+        values = history.values
+        return self.stopping is not None and self.stopping._is_reached(
+            values["nmi_previous"], values["purity_previous"]
         )
 
-    def _warn_of_collapse(self, epoch: Epoch) -> str | None:
-        collapse = None
-        if self.n_clusters > 1:
-            collapse = find_collapse(epoch, learns_classifier=self.temperature is None)
-        if collapse is not None:
-            warnings.warn(
-                f"The clusters seem to have collapsed: {collapse}. Try smaller batches "
-                "(batch_size=64), another learning_rate, milder augmentation, "
-                "standardize='dataset' or fewer clusters; where nearly all images are "
-                "alike, it is as it should be.",
-                CollapseWarning,
-                stacklevel=5,
-            )
-        return collapse
-
-    def _warn_of_doubt(self, clustering: Clustering, loss: float) -> None:
-        """Warn where the result itself tells that it is of little use."""
-        n_prototypes = self.n_prototypes if self.pseudo_labels == "swapped" else None
-        doubt = find_doubt(clustering, loss, n_prototypes)
-        if doubt is not None:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=4)
-
-    def _check_images(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        """X as finite rows; remembers the shape of an image, or compares it."""
+    def _check_images(self, X: ArrayLike) -> tuple[NDArray[Any], tuple[int, ...]]:
+        """X of `fit` as finite rows, and the shape of an image."""
         rows, shape = fold(X, self.image_shape)
-        if not reset and (shape is not None or len(self.image_shape_) == 3):
+        rows = validate_data(
+            self,
+            rows,
+            dtype="numeric",
+            ensure_all_finite=False,
+            ensure_min_samples=2,
+        )
+        check_finite(rows)
+        if len(rows) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}: "
+                "give more images, or ask for fewer clusters."
+            )
+        return rows, shape or (rows.shape[1],)
+
+    def _check_new_images(self, X: ArrayLike) -> NDArray[Any]:
+        """X of all other methods as finite rows: images like those of `fit`."""
+        check_is_fitted(self)
+        rows, shape = fold(X, self.image_shape)
+        if shape is not None or len(self.image_shape_) == 3:
             given = shape or np.shape(rows)[1:]
             if given != self.image_shape_:
                 raise ValueError(
@@ -934,49 +778,13 @@ class DeepClusterCategorizer(
                     "length of flat rows); bring them to that shape first."
                 )
         rows = validate_data(
-            self,
-            rows,
-            reset=reset,
-            dtype="numeric",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
+            self, rows, reset=False, dtype="numeric", ensure_all_finite=False
         )
         check_finite(rows)
-        if not reset:
-            return rows
-        if len(rows) < self.n_clusters:
-            raise ValueError(
-                f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}: "
-                "give more images, or ask for fewer clusters."
-            )
-        self.image_shape_ = shape or (rows.shape[1],)
         return rows
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What lies on a GPU as on the CPU: other machines have none."""
-        state: dict[str, Any] = super().__getstate__()
-        if "network_" in state and self._fitted_device().type != "cpu":
-            state = dict(state)
-            state["network_"] = copy.deepcopy(self.network_).cpu()
-            if (whitening := state["_whitening"]) is not None:
-                state["_whitening"] = whitening.to("cpu")
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "network_" in state:
-            device = runtime.device_or_cpu(self.device, stacklevel=3)
-            self.device_ = str(device)
-            self.network_.to(device)
-            if (whitening := state["_whitening"]) is not None:
-                self._whitening = whitening.to(device)
-
-    def _fitted_device(self) -> torch.device:
-        check_is_fitted(self)
-        return torch.device(self.device_)
-
-    def _embed(self, X: ArrayLike) -> torch.Tensor:
-        rows = self._check_images(X, reset=False)
+    def _embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        rows = self._check_new_images(X)
         mean, std = self.pixel_mean_, self.pixel_std_
         if (
             mean is not None
@@ -991,69 +799,9 @@ class DeepClusterCategorizer(
                 UserWarning,
                 stacklevel=4,
             )
-        embeddings = embed(
-            self.network_,
-            self._images(rows, self._fitted_device()),
-            batch_size=self.batch_size,
-            precision=self.precision_,
-        )
-        return on_sphere(embeddings, self._whitening)
+        return self.model_.embed(rows, batch_size=self.batch_size)
 
     def _assign(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Labels and distances."""
-        with runtime.session(self._fitted_device()):
-            embedding = self._embed(X).cpu().numpy()
-        return self._assign_embedding(embedding)
-
-    def _assign_embedding(
-        self, embedding: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Labels and distances of what `transform` gave."""
-        device = self._fitted_device()
-        with runtime.session(device):
-            centroids = torch.tensor(self.cluster_centers_, device=device)
-            points = torch.tensor(embedding, device=device)
-            labels, distances = assign(points, centroids)
-            return labels.cpu().numpy(), distances.cpu().numpy()
-
-
-def _fitted_attributes(body: torch.nn.Module, clustering: Clustering) -> dict[str, Any]:
-    """What `predict` and `transform` need, as after fitting had stopped there."""
-    kept, labels = np.unique(clustering.labels.cpu().numpy(), return_inverse=True)
-    return {
-        "network_": body.eval().requires_grad_(False),
-        "labels_": labels,
-        "cluster_centers_": clustering.centroids.cpu().numpy()[kept],
-        "n_clusters_": len(kept),
-        "_whitening": clustering.whitening,
-    }
-
-
-def _distance_limits(
-    labels: NDArray[np.int64], distances: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The distance that 99 % of each cluster's images do not exceed; none is empty."""
-    ranked = distances[np.lexsort((distances, labels))]
-    sizes = np.bincount(labels)
-    places = np.ceil(0.99 * (sizes - 1)).astype(np.intp)
-    return ranked[np.cumsum(sizes) - sizes + places]
-
-
-def _summary(epoch: Epoch, n_clusters: int) -> dict[str, float]:
-    """An epoch's values in `history_`."""
-    sizes = epoch.clustering.labels.bincount(minlength=n_clusters).cpu().numpy()
-    inertia = epoch.clustering.distances.double().square().sum()
-    embed_seconds, cluster_seconds, train_seconds = epoch.seconds
-    return {
-        "loss": epoch.loss,
-        "nmi_previous": epoch.nmi_previous,
-        "purity_previous": epoch.purity_previous,
-        "inertia": float(inertia),
-        "smallest_cluster": int(sizes.min()),
-        "median_cluster": float(np.median(sizes)),
-        "largest_cluster": int(sizes.max()),
-        "learning_rate": epoch.learning_rate,
-        "embed_seconds": embed_seconds,
-        "cluster_seconds": cluster_seconds,
-        "train_seconds": train_seconds,
-    }
+        embedding = self._embed(X)
+        return self.model_.assign(embedding)

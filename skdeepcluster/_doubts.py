@@ -3,47 +3,84 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skdeepcluster._engine.alternation import Clustering, Epoch
+from skdeepcluster._engine.alternation import Epoch
+from skdeepcluster._engine.clustering import Clustering
 
-FIRST_JUDGED_EPOCH = 5
+_FIRST_JUDGED_EPOCH = 5
+_OF_USER = 5  # level of the stack, for fit has two decorators
 
 
 class CollapseWarning(ConvergenceWarning):
     """One cluster takes nearly all images, or the pseudo-labels are not learnt."""
 
 
-def find_collapse(epoch: Epoch, learns_classifier: bool) -> str | None:
-    """How the clusters of an epoch show that they have become meaningless, if so.
+class Doubts:
+    """Warns once in a fit, of a collapse or else at the end, and says what to try.
 
-    The loss of a classifier that is not learnt may lie above that of guessing.
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters that were asked for.
     """
+
+    def __init__(self, n_clusters: int) -> None:
+        self.n_clusters = n_clusters
+        self.collapsed = False
+
+    def after(self, epoch: Epoch, n_done: int) -> None:
+        """Judge an epoch, after which so many are done."""
+        if self.collapsed or self.n_clusters == 1 or n_done < _FIRST_JUDGED_EPOCH:
+            return
+        collapse = find_collapse(epoch)
+        if collapse is not None:
+            self.collapsed = True
+            warnings.warn(
+                f"The clusters seem to have collapsed: {collapse}. Try smaller batches "
+                "(batch_size=64), another learning_rate, milder augmentation, "
+                "standardize='dataset' or fewer clusters; where nearly all images are "
+                "alike, it is as it should be.",
+                CollapseWarning,
+                stacklevel=_OF_USER,
+            )
+
+    def at_the_end(self, clustering: Clustering, last: Epoch, n_done: int) -> None:
+        """Judge the final clusters."""
+        if self.collapsed or n_done < _FIRST_JUDGED_EPOCH:
+            return
+        doubt = find_doubt(clustering, last)
+        if doubt is not None:
+            warnings.warn(doubt, ConvergenceWarning, stacklevel=_OF_USER)
+
+
+def find_collapse(epoch: Epoch) -> str | None:
+    """How the clusters of an epoch show that they have become meaningless, if so."""
     sizes = epoch.clustering.labels.bincount()
     n_filled = int((sizes > 0).sum())
     share = float(sizes.max() / sizes.sum())
-    chance = math.log(n_filled)  # cross-entropy of knowing nothing, in nats
     if n_filled == 1 or share > 0.9:
         return f"one cluster has {share:.0%} of the images"
-    if learns_classifier and epoch.loss > 0.99 * chance:
-        return f"the loss ({epoch.loss:.2f}) is that of guessing ({chance:.2f})"
+    objective = epoch.stage.objective
+    guessing = objective.loss_of_guessing(n_filled)
+    guessing = math.inf if guessing is None else guessing
+    if objective.learns_clusters and epoch.loss > 0.99 * guessing:
+        return f"the loss ({epoch.loss:.2f}) is that of guessing ({guessing:.2f})"
     return None
 
 
-def find_doubt(
-    clustering: Clustering, loss: float, n_prototypes: int | None
-) -> str | None:
+def find_doubt(clustering: Clustering, last: Epoch) -> str | None:
     """Why the final clusters are probably of little use and what to try, if they are.
 
     Parameters
     ----------
     clustering : Clustering
-    loss : float
-        Of the last epoch, in nats.
-    n_prototypes : int or None
-        What images were assigned to while training, if that was not the clusters.
+        After learning.
+    last : Epoch
+        The last one.
 
     Notes
     -----
@@ -54,12 +91,15 @@ def find_doubt(
     sizes = clustering.labels.bincount()
     sizes = sizes[sizes > 0]
     median = float(np.median(sizes.cpu().numpy()))
-    if n_prototypes is not None and loss > 0.9 * math.log(n_prototypes):
+    objective = last.stage.objective
+    guessing = objective.loss_of_guessing(len(sizes))
+    guessing = math.inf if guessing is None else guessing
+    if not objective.learns_clusters and last.loss > 0.9 * guessing:
         return (
-            f"Little was learnt: the loss is {loss:.2f} and that of guessing "
-            f"{math.log(n_prototypes):.2f}. With few images there are few steps in an "
-            "epoch: raise n_epochs, or lower batch_size. Otherwise try milder "
-            "augmentation; images of noise cannot be learnt."
+            f"Little was learnt: the loss is {last.loss:.2f} and that of guessing "
+            f"{guessing:.2f}. With few images there are few steps in an epoch: raise "
+            "n_epochs, or lower batch_size. Otherwise try milder augmentation; images "
+            "of noise cannot be learnt."
         )
     if median < 5:
         return (

@@ -1,78 +1,81 @@
-"""A fitted estimator as one safetensors file: tensors, and JSON in the header."""
+"""A model and JSON as one safetensors file: tensors, and JSON in the header."""
 
 from __future__ import annotations
 
 import json
 import os
-import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from skdeepcluster._augmentation import Augmentation
-from skdeepcluster._engine import runtime
-from skdeepcluster._engine.embedding import Whitening
-
-if TYPE_CHECKING:
-    from skdeepcluster._categorizer import DeepClusterCategorizer
+from skdeepcluster._engine import backbones, runtime
+from skdeepcluster._engine.backbones import Architecture
+from skdeepcluster._engine.clustering import Whitening
+from skdeepcluster._engine.images import Inputs
+from skdeepcluster._engine.model import Model
 
 FORMAT = "skdeepcluster"
-VERSION = 1
-_CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # also halves of characters, and line separators
-_ARRAYS = ("cluster_centers_", "distance_limits_", "labels_", "last_epoch_labels_")
-_MAYBE_ARRAYS = ("pixel_mean_", "pixel_std_")
-_VALUES = (
-    "image_shape_",
-    "inertia_",
-    "n_clusters_",
-    "n_epochs_",
-    "n_features_in_",
-    "precision_",
-)
+VERSION = 2
+DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
 
 
-def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> None:
-    """See `DeepClusterCategorizer.save`."""
-    if callable(estimator.backbone):
-        raise ValueError(
-            f"backbone={estimator.backbone!r} is code, which a model file does not "
-            "hold; use pickle or joblib for this estimator, or a backbone by name."
-        )
-    parameters = estimator.get_params(deep=False)
-    parameters["weights"] = None
-    parameters["device"] = str(parameters["device"])
-    if not isinstance(parameters["random_state"], int | np.integer):
-        parameters["random_state"] = None
-    if isinstance(parameters["augmentation"], Augmentation):
-        parameters["augmentation"] = parameters["augmentation"].get_params()
-    attributes = {name: getattr(estimator, name) for name in _VALUES}
-    if hasattr(estimator, "feature_names_in_"):
-        attributes["feature_names_in_"] = list(estimator.feature_names_in_)
+class Stored(NamedTuple):
+    """What a model file holds."""
 
-    attributes["reader_"] = estimator.reader_
-    _check_names(estimator)
-    # Of JSON, the keys of a dictionary are text.
-    attributes["names_"] = [[int(key), name] for key, name in estimator.names_.items()]
+    model: Model
+    """On the CPU."""
+    arrays: dict[str, NDArray[Any]]
+    """All others than those of the model."""
+    document: dict[str, Any]
+    """What was written as JSON."""
 
-    arrays = {name: getattr(estimator, name) for name in (*_ARRAYS, *_MAYBE_ARRAYS)}
-    arrays |= {f"history_.{name}": row for name, row in estimator.history_.items()}
-    tensors = {
-        name: torch.tensor(array) for name, array in arrays.items() if array is not None
-    }
-    if estimator._whitening is not None:
-        tensors["whitening.mean"] = estimator._whitening.mean
-        tensors["whitening.components"] = estimator._whitening.components
-    for name, tensor in estimator.network_.state_dict().items():
-        tensors[f"network_.{name}"] = tensor
+
+def write(
+    path: str | os.PathLike[str],
+    model: Model,
+    arrays: Mapping[str, NDArray[Any]],
+    document: Mapping[str, Any],
+) -> None:
+    """Write the file, which is replaced once the new one is complete.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    model : Model
+        Of a backbone that has a name.
+    arrays : mapping of str to ndarray
+        To be kept beside those of the model, under other names than "model.*".
+    document : mapping of str to object
+        Whatever JSON takes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    tensors |= {f"model.{name}": tensor for name, tensor in _tensors(model).items()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-
-    model = {"parameters": parameters, "attributes": attributes}
+    inputs = model.inputs
+    described = {
+        "architecture": asdict(model.architecture),
+        "shape": inputs.shape,
+        "size": inputs.size,
+        "standardize": inputs.standardize,
+        "precision": model.precision,
+    }
     header = {"format": FORMAT, "version": str(VERSION)}
-    header["model"] = json.dumps(model, default=np.generic.item)
+    header["model"] = json.dumps(described, default=np.generic.item)
+    header["document"] = json.dumps(document, default=np.generic.item)
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent} to save into.")
@@ -86,10 +89,16 @@ def write(estimator: DeepClusterCategorizer, path: str | os.PathLike[str]) -> No
         unfinished.unlink(missing_ok=True)
 
 
-def read(
-    cls: type[DeepClusterCategorizer], path: str | os.PathLike[str]
-) -> DeepClusterCategorizer:
-    """See `DeepClusterCategorizer.load`."""
+def read(path: str | os.PathLike[str]) -> Stored:
+    """Read what :func:`write` wrote; nothing in it is executed.
+
+    Raises
+    ------
+    ValueError
+        If the file is no model, is damaged, or of another version.
+    OSError
+        If it cannot be read.
+    """
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
             header = file.metadata() or {}
@@ -100,33 +109,50 @@ def read(
             f"{path} is no model of skdeepcluster, or is damaged ({error})."
         ) from error
     try:
-        return _rebuild(cls, json.loads(header["model"]), tensors)
+        document = json.loads(header["document"])
+        model = _rebuild(json.loads(header["model"]), _part(tensors, "model."))
     except torch.OutOfMemoryError:
         raise
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        reason = runtime.first_line(error)
-        raise ValueError(
-            f"{path} is a damaged model of skdeepcluster ({reason}); save it again."
-        ) from error
+    except DAMAGED as error:
+        raise damaged(path, error) from error
+    arrays = {
+        name: tensor.numpy()
+        for name, tensor in tensors.items()
+        if not name.startswith("model.")
+    }
+    return Stored(model, arrays, document)
 
 
-def is_one_line(name: str) -> bool:
-    """Whether a name can go into a table and to a terminal as it is."""
-    return not any(unicodedata.category(each) in _CONTROLS for each in name)
+def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    """What to say of a file that holds something else than it should."""
+    reason = runtime.first_line(error)
+    return ValueError(
+        f"{path} is a damaged model of skdeepcluster ({reason}); save it again."
+    )
 
 
-def _check_names(estimator: DeepClusterCategorizer) -> None:
-    for cluster, name in estimator.names_.items():
-        if cluster not in range(estimator.n_clusters_):
-            raise ValueError(
-                f"names_ has a name for cluster {cluster!r}, and clusters are numbered "
-                f"from 0 to {estimator.n_clusters_ - 1}."
-            )
-        if not isinstance(name, str) or not is_one_line(name):
-            raise ValueError(
-                f"names_ of cluster {cluster} is {name!r}; give a text without control "
-                "characters."
-            )
+def _tensors(model: Model) -> dict[str, Tensor]:
+    found = {
+        "centroids": torch.tensor(model.centroids),
+        "distance_limits": torch.tensor(model.distance_limits),
+    }
+    if model.inputs.mean is not None and model.inputs.std is not None:
+        found["pixel_mean"] = torch.tensor(model.inputs.mean)
+        found["pixel_std"] = torch.tensor(model.inputs.std)
+    if model.whitening is not None:
+        found["whitening.mean"] = model.whitening.mean
+        found["whitening.components"] = model.whitening.components
+    for name, tensor in model.network.state_dict().items():
+        found[f"network.{name}"] = tensor
+    return found
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
@@ -135,77 +161,68 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
             f"{path} is no model of skdeepcluster: give a file that "
             "DeepClusterCategorizer.save wrote."
         )
-    if header.get("version") != str(VERSION):
+    version = header.get("version")
+    if version == str(VERSION):
+        return
+    if version == "1":
         raise ValueError(
-            f"{path} has format version {header.get('version')!r}, and this "
-            f"skdeepcluster reads version {VERSION}: install the newer one."
+            f"{path} has format version 1, of before the first release, which is no "
+            "longer read: fit again, with skdeepcluster categorize or "
+            "DeepClusterCategorizer.fit, and save."
         )
+    raise ValueError(
+        f"{path} has format version {version!r}, and this skdeepcluster reads version "
+        f"{VERSION}: install the newer one."
+    )
 
 
-def _rebuild(
-    cls: type[DeepClusterCategorizer],
-    model: dict[str, Any],
-    tensors: dict[str, torch.Tensor],
-) -> DeepClusterCategorizer:
-    parameters = dict(model["parameters"])
-    parameters["weights"] = None  # no file that a header names is opened
-    if parameters["image_shape"] is not None:
-        parameters["image_shape"] = tuple(parameters["image_shape"])
-    if isinstance(parameters["augmentation"], dict):
-        ranges: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in parameters["augmentation"].items()
-        }
-        parameters["augmentation"] = Augmentation(**ranges)
-    estimator = cls(**parameters)
-    estimator._validate_params()
-
-    attributes = dict(model["attributes"])
-    for name in _VALUES:
-        setattr(estimator, name, attributes[name])
-    estimator.image_shape_ = tuple(estimator.image_shape_)
-    if "feature_names_in_" in attributes:
-        names = np.array(attributes["feature_names_in_"], dtype=object)
-        estimator.feature_names_in_ = names
-    estimator.reader_ = attributes.get("reader_")
-    if not isinstance(estimator.reader_, dict | None):
-        raise ValueError("how its images were read is no dictionary")
-    estimator.names_ = {int(key): str(name) for key, name in attributes["names_"]}
-    _check_names(estimator)
-    for name in _ARRAYS:
-        setattr(estimator, name, tensors[name].numpy())
-    for name in _MAYBE_ARRAYS:
-        setattr(estimator, name, tensors[name].numpy() if name in tensors else None)
-    estimator.history_ = {
-        name.removeprefix("history_."): tensor.numpy()
-        for name, tensor in tensors.items()
-        if name.startswith("history_.")
-    }
-
-    device = runtime.device_or_cpu(estimator.device, stacklevel=6)
-    estimator.device_ = str(device)
-    estimator._whitening = None
-    if "whitening.mean" in tensors:
-        estimator._whitening = Whitening(
-            tensors["whitening.mean"], tensors["whitening.components"]
-        ).to(device)
+def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+    architecture = Architecture(**described["architecture"])
+    if architecture.backbone not in backbones.NAMES:
+        raise ValueError(f"there is no backbone {architecture.backbone!r}")
+    if described["precision"] not in runtime.PRECISIONS:
+        raise ValueError(f"there is no precision {described['precision']!r}")
+    inputs = _inputs(described, tensors)
     with runtime.NothingDrawn():
-        backbone = estimator._build_backbone()
-    state = {
-        name.removeprefix("network_."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network_.")
-    }
-    backbone.body.load_state_dict(state, assign=True)
+        backbone = architecture.build(inputs)
+    backbone.body.load_state_dict(_part(tensors, "network."), assign=True)
     backbone.body.float()
-    backbone.neck = torch.nn.Identity()  # the classifier's, not needed to predict
-    backbone.to(device)
-    estimator.network_ = backbone.body.eval().requires_grad_(False)
-    n_features = backbone.n_features
-    if estimator._whitening is not None:
-        n_features = len(estimator._whitening.components)
-    if estimator.cluster_centers_.shape != (estimator.n_clusters_, n_features):
+    backbone.neck = nn.Identity()  # the classifier's, not needed to predict
+    backbone.to(torch.device("cpu"))
+
+    whitening, n_features = None, backbone.n_features
+    if "whitening.mean" in tensors:
+        mean, components = tensors["whitening.mean"], tensors["whitening.components"]
+        whitening, n_features = Whitening(mean, components), len(components)
+    centroids, limits = tensors["centroids"], tensors["distance_limits"]
+    if centroids.ndim != 2 or centroids.shape[1] != n_features:
         raise ValueError("the centroids do not fit the network")
-    if estimator.distance_limits_.shape != (estimator.n_clusters_,):
+    if limits.shape != (len(centroids),):
         raise ValueError("the limits of distances do not fit the centroids")
-    return estimator
+    return Model(
+        network=backbone.body.eval().requires_grad_(False),
+        architecture=architecture,
+        inputs=inputs,
+        whitening=whitening,
+        centroids=centroids.numpy(),
+        distance_limits=limits.numpy(),
+        precision=described["precision"],
+        device=torch.device("cpu"),
+    )
+
+
+def _inputs(described: dict[str, Any], tensors: dict[str, Tensor]) -> Inputs:
+    shape, size = tuple(described["shape"]), tuple(described["size"])
+    sides = (*shape, *size)
+    whole = all(type(side) is int and side > 0 for side in sides)
+    if not whole or len(shape) not in (1, 3) or len(size) != 2:
+        raise ValueError(f"images of shape {shape} cannot be seen as {size}")
+    standardize = described["standardize"]
+    if standardize not in (None, "image", "dataset"):
+        raise ValueError(f"pixels cannot be standardised over {standardize!r}")
+    if standardize != "dataset":
+        return Inputs(shape, size, standardize)
+    mean, std = tensors["pixel_mean"].numpy(), tensors["pixel_std"].numpy()
+    if not mean.shape == std.shape == shape[-1:]:
+        raise ValueError("mean and spread of the pixels do not fit the images")
+    return Inputs(shape, size, standardize, mean, std)

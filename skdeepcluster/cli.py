@@ -133,6 +133,7 @@ def _name(options: argparse.Namespace) -> None:
 
 def _assign(options: argparse.Namespace) -> None:
     from skdeepcluster.archive._layout import check_layout
+    from skdeepcluster.review._assignment import embedded
     from skdeepcluster.review._names import Names
 
     est = _load(options.model)
@@ -164,7 +165,7 @@ def _assign(options: argparse.Namespace) -> None:
             )
     found = _read(options, est.reader_ or {})
     options.output.mkdir(parents=True, exist_ok=True)
-    labels, distances = est._assign(found.images)
+    labels, distances = est.model_.assign(embedded(est, found.images))
     categories = Names(est.names_).of(labels)
     doubtful = distances > est.distance_limits_[labels] + _ROUNDING
     table = found.names.assign(category=categories, doubt=doubtful)
@@ -413,7 +414,7 @@ def _sort(
     seconds = time.perf_counter() - start
     est.reader_ = found.reader
     est.save(output / "model.safetensors")
-    sorted_ = Assignment.of(est, found.images)
+    sorted_ = Assignment.of(est, found.images, est.embedding_)
     _write_clusters(output, found.names, sorted_.labels, sorted_.distances)
     write_page(output / "report.html", found.images, sorted_, est.cluster_centers_)
     _draw(output, found.images, est, sorted_, monitor)

@@ -9,6 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._stopping import Stability
+from skdeepcluster.objectives import (
+    CentroidClassification,
+    ClusterClassification,
+    SwappedPrediction,
+)
 
 __all__ = ["RECIPES", "deepcluster", "deepcluster_v2", "deepmcat", "fast", "ldpo"]
 
@@ -27,9 +33,9 @@ deepcluster: dict[str, Any] = {
     "sobel": True,
     "standardize": "dataset",
     "augmentation": Augmentation(rotation=0, crop_scale=(0.08, 1.0), flip=0.5),
-    "augment_clustering": False,
+    "cluster_on": "images",
     "pca_components": 256,
-    "head_momentum": 0.0,
+    "objective": ClusterClassification(momentum=0.0),
 }
 """DeepCluster (Caron et al., 2018), which DeepMCAT adapts.
 
@@ -50,8 +56,8 @@ deepcluster_v2: dict[str, Any] = {
         rotation=0, crop_scale=(0.14, 1.0), flip=0.5, intensity=0.4
     ),
     "n_views": 2,
-    "memory_bank": True,
-    "temperature": 0.1,
+    "cluster_on": "bank",
+    "objective": CentroidClassification(temperature=0.1),
     "sampling": "images",
     "weight_decay": 1e-6,
     "lr_schedule": "cosine",
@@ -73,12 +79,10 @@ Mirroring is wrong where left and right differ.
 
 ldpo: dict[str, Any] = {
     "backbone": "vgg16",
-    "augment_clustering": False,
+    "cluster_on": "images",
     "sampling": "images",
     "learning_rate": 0.001,
-    "stop_nmi": 0.9,
-    "stop_purity": 0.9,
-    "patience": 2,
+    "stopping": Stability(nmi=0.9, purity=0.9, patience=2),
 }
 """Looped deep pseudo-task optimisation, LDPO (Wang et al., 2017).
 
@@ -90,7 +94,7 @@ Departs from it in that the number of clusters is given, not found, in the netwo
 (it had AlexNet and GoogLeNet), in that the network is trained for one epoch between
 clusterings, on views that are rotated and cropped, and in that images are z-scored one
 by one, whatever `weights` were trained with. The thresholds and the rate are ours, for
-none could be found: set `stop_nmi` and `stop_purity` as your images ask. Without
+none could be found: set `stopping` as your images ask. Without
 `weights` it is slow, for the rate is one for weights that have learnt already.
 """
 
@@ -101,18 +105,15 @@ fast: dict[str, Any] = {
     "augmentation": Augmentation(
         rotation=12, crop_scale=(0.7, 1.0), intensity=0.4, shading=0.8
     ),
-    "n_views": 2,
-    "memory_bank": True,
-    "pseudo_labels": "swapped",
-    "n_prototypes": 512,
-    "temperature": 0.1,
+    "cluster_on": "bank",
+    "objective": SwappedPrediction(n_prototypes=512, temperature=0.1),
     "sampling": "images",
     "n_epochs": 12,
     "batch_size": 128,
     "learning_rate": 0.1,
     "lr_schedule": "cosine",
     "warmup_epochs": 3,
-    "kmeans_init": "ward",
+    "final_init": "ward",
 }
 """Under a minute on a laptop for a few thousand images.
 

@@ -20,7 +20,13 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 
-from skdeepcluster import Augmentation, CollapseWarning, DeepClusterCategorizer
+from skdeepcluster import (
+    Augmentation,
+    CollapseWarning,
+    DeepClusterCategorizer,
+    Stability,
+)
+from skdeepcluster._assembly import view_of
 from skdeepcluster._engine.images import Images
 from skdeepcluster.metrics import (
     cluster_purity_score,
@@ -28,6 +34,11 @@ from skdeepcluster.metrics import (
     pseudo_label_nmi,
     pseudo_label_purity,
     purity_scorer,
+)
+from skdeepcluster.objectives import (
+    CentroidClassification,
+    ClusterClassification,
+    SwappedPrediction,
 )
 from skdeepcluster.recipes import RECIPES
 
@@ -44,9 +55,6 @@ HISTORY = {
     "cluster_seconds",
     "train_seconds",
 }
-
-
-SWAPPED = {"pseudo_labels": "swapped", "temperature": 0.1, "n_views": 2}
 
 
 # What fit leaves behind
@@ -133,16 +141,16 @@ def shaded(images):
     return images * contrast[:, None, None] + ground[:, None, None]
 
 
-@pytest.mark.parametrize("pseudo_labels", ["clusters", "swapped"])
-def test_learns_what_is_to_be_seen(pseudo_labels):
+@pytest.mark.parametrize("objective", [ClusterClassification(), SwappedPrediction()])
+def test_learns_what_is_to_be_seen(objective):
     """Clusters become purer than those of the random network it starts from."""
     X, y = load_digits(return_X_y=True)
     images = X.reshape(-1, 8, 8)
     varied = {"rotation": 10, "crop_scale": (0.7, 1)}
-    if pseudo_labels == "clusters":
+    if isinstance(objective, ClusterClassification):
         n, k, parameters = 500, 20, {}
     else:
-        n, k, parameters = 200, 10, SWAPPED | {"sampling": "images"}
+        n, k, parameters = 200, 10, {"sampling": "images"}
         parameters |= {"learning_rate": 0.1, "standardize": "dataset"}
         images, varied = shaded(images), varied | {"intensity": 0.6}
 
@@ -153,6 +161,7 @@ def test_learns_what_is_to_be_seen(pseudo_labels):
                 backbone="small_cnn",
                 batch_size=32,
                 augmentation=Augmentation(**varied),
+                objective=objective,
                 n_epochs=n_epochs,
                 random_state=seed,
                 **parameters,
@@ -237,6 +246,17 @@ def test_without_random_state_each_fit_is_another(quick, digits):
     quick.set_params(random_state=None, n_epochs=0)
     first = clone(quick).fit(digits[0]).cluster_centers_
     assert not np.array_equal(first, clone(quick).fit(digits[0]).cluster_centers_)
+
+
+def test_what_fit_embedded_last_is_at_hand(quick, digits, monkeypatch):
+    X, _ = digits
+    embedded = quick.fit(X).embedding_
+    np.testing.assert_array_equal(embedded, quick.transform(X))
+    assert pickle.loads(pickle.dumps(quick)).embedding_ is None
+    assert embedded.tobytes()[:400] not in pickle.dumps(quick)
+    with pytest.raises(ValueError, match="NaN"):
+        quick.fit(np.full((20, 8, 8), np.nan))
+    assert not hasattr(quick, "embedding_")
 
 
 # What fit leaves alone
@@ -335,7 +355,7 @@ def test_flat_rows_without_image_shape_are_feature_vectors(quick):
     assert quick.image_shape_ == (2,)
     np.testing.assert_allclose(quick.pixel_mean_, X.mean(0))
     np.testing.assert_allclose(quick.pixel_std_, X.std(0))
-    assert quick._view() is None
+    assert view_of(quick, quick.model_.inputs) is None
 
 
 def test_memmap_is_never_materialised(quick, digits, tmp_path, monkeypatch):
@@ -347,7 +367,7 @@ def test_memmap_is_never_materialised(quick, digits, tmp_path, monkeypatch):
         seen.append(rows)
         return Images(rows, *args, **kwargs)
 
-    monkeypatch.setattr("skdeepcluster._categorizer.images.Images", spy)
+    monkeypatch.setattr("skdeepcluster._engine.images.Images", spy)
     quick.fit(X)
     assert all(np.shares_memory(rows, X) for rows in seen)
     np.testing.assert_array_equal(quick.predict(X), quick.labels_)
@@ -541,30 +561,43 @@ def test_divergence_says_what_would_do(quick, digits):
         {"sobel": True},
         {"pca_components": 16},
         {"pca_components": 1000},
-        {"augment_clustering": False},
+        {"cluster_on": "images"},
         {"augmentation": False},
         {"augmentation": Augmentation(rotation=0)},
         {"standardize": "dataset"},
         {"standardize": None},
         {"image_size": 40},
         {"weight_decay": 0, "momentum": 0},
-        {"head_momentum": 0.0},
+        {"objective": ClusterClassification(momentum=0.0)},
         {"projection": 16},
         {"projection": 16, "backbone": "resnet18", "image_size": 32},
         {"n_views": 2},
         {"n_views": 2, "augmentation": False},
-        {"memory_bank": True},
-        {"memory_bank": True, "pca_components": 8},
-        {"temperature": 0.1},
-        {"memory_bank": True, "temperature": 0.1, "n_views": 2, "projection": 16},
+        {"cluster_on": "bank"},
+        {"cluster_on": "bank", "pca_components": 8},
+        {"objective": CentroidClassification()},
+        {
+            "cluster_on": "bank",
+            "objective": CentroidClassification(temperature=0.2),
+            "n_views": 2,
+            "projection": 16,
+        },
         {"sampling": "images"},
         {"warmup_epochs": 5},
         {"kmeans_n_iter": 1},
-        {"kmeans_init": "ward"},
-        SWAPPED,
-        SWAPPED | {"n_views": 3, "memory_bank": True, "projection": 16},
-        SWAPPED | {"augmentation": False},
-        SWAPPED | {"sampling": "images", "n_prototypes": 8},
+        {"final_init": "ward"},
+        {"objective": SwappedPrediction()},
+        {
+            "objective": SwappedPrediction(),
+            "n_views": 3,
+            "cluster_on": "bank",
+            "projection": 16,
+        },
+        {"objective": SwappedPrediction(), "n_views": 1},
+        {"objective": SwappedPrediction(), "augmentation": False},
+        {"objective": SwappedPrediction(), "pca_components": 8},
+        {"objective": SwappedPrediction(n_prototypes=8), "sampling": "images"},
+        {"stopping": Stability()},
         {"n_clusters": np.int64(4)},
         {"device": torch.device("cpu")},
         {"backbone": lambda: torch.nn.Conv2d(1, 4, 3)},
@@ -583,7 +616,7 @@ def test_pca_components_are_what_transform_gives(quick, digits):
 
 
 def test_augmentation_is_seen_while_clustering(quick, digits, monkeypatch):
-    from skdeepcluster import _categorizer
+    from skdeepcluster import _assembly
 
     calls = []
 
@@ -591,40 +624,40 @@ def test_augmentation_is_seen_while_clustering(quick, digits, monkeypatch):
         calls.append((torch.is_grad_enabled(), ranges["rotation"]))
         return pixels
 
-    monkeypatch.setattr(_categorizer, "random_views", counted)
+    monkeypatch.setattr(_assembly, "random_views", counted)
     quick.set_params(n_epochs=1, augmentation=Augmentation(rotation=7), batch_size=200)
     clone(quick).fit(digits[0])
     assert calls == [(False, 7), (True, 7)]
     calls.clear()
-    clone(quick).set_params(augment_clustering=False).fit(digits[0])
+    clone(quick).set_params(cluster_on="images").fit(digits[0])
     assert calls == [(True, 7)]
 
 
 def test_a_memory_bank_saves_the_pass_over_all_images(quick, digits, monkeypatch):
-    from skdeepcluster._engine import alternation
+    from skdeepcluster import _assembly
 
     passes = []
-    embed = alternation.embed
+    embed = _assembly.embed
 
-    def counted(*args, **kwargs):
-        passes.append(kwargs["view"])
-        return embed(*args, **kwargs)
+    def counted(*args, view=None, **kwargs):
+        passes.append(view)
+        return embed(*args, view=view, **kwargs)
 
-    monkeypatch.setattr(alternation, "embed", counted)
-    quick.set_params(n_epochs=3, n_views=2, memory_bank=True).fit(digits[0])
+    monkeypatch.setattr(_assembly, "embed", counted)
+    quick.set_params(n_epochs=3, n_views=2, cluster_on="bank").fit(digits[0])
     first, last = passes
     assert first is not None
     assert last is None
 
 
-def test_centroids_of_a_temperature_are_of_length_one(quick, digits):
-    quick.set_params(temperature=0.1).fit(digits[0])
+def test_centroids_that_classify_are_of_length_one(quick, digits):
+    quick.set_params(objective=CentroidClassification()).fit(digits[0])
     norms = np.linalg.norm(quick.cluster_centers_, axis=1)
     np.testing.assert_allclose(norms, 1, rtol=1e-5)
 
 
 def test_two_views_are_two_batches(quick, digits, monkeypatch):
-    from skdeepcluster import _categorizer
+    from skdeepcluster import _assembly
 
     sizes = []
 
@@ -632,8 +665,8 @@ def test_two_views_are_two_batches(quick, digits, monkeypatch):
         sizes.append(len(pixels))
         return pixels
 
-    monkeypatch.setattr(_categorizer, "random_views", counted)
-    quick.set_params(n_epochs=1, n_views=2, batch_size=100, augment_clustering=False)
+    monkeypatch.setattr(_assembly, "random_views", counted)
+    quick.set_params(n_epochs=1, n_views=2, batch_size=100, cluster_on="images")
     quick.fit(digits[0])
     assert sizes == [100] * 4
 
@@ -651,46 +684,66 @@ def test_sampling_images_trains_on_every_image_once(quick, digits, monkeypatch):
     assert sorted(np.concatenate(seen)) == list(range(200))
 
 
-def test_the_classifiers_momentum_is_that_of_the_rest_unless_given(quick, digits):
-    rows = quick._check_images(digits[0], reset=True)
-    quick.precision_, quick.pixel_mean_, quick.pixel_std_ = "float32", None, None
-    device = torch.device("cpu")
-    assert quick._alternation(rows, device).head_momentum == 0.9
-    quick.set_params(head_momentum=0.0)
-    assert quick._alternation(rows, device).head_momentum == 0.0
+def test_an_objective_gets_as_many_views_as_it_wants(quick, digits, monkeypatch):
+    from skdeepcluster import _assembly
+
+    sizes = []
+
+    def counted(pixels, **ranges):
+        sizes.append(len(pixels))
+        return pixels
+
+    monkeypatch.setattr(_assembly, "random_views", counted)
+    quick.set_params(n_epochs=1, batch_size=200, cluster_on="images")
+    clone(quick).set_params(objective=SwappedPrediction()).fit(digits[0])
+    assert len(sizes) == 2
+    sizes.clear()
+    clone(quick).set_params(objective=SwappedPrediction(), n_views=3).fit(digits[0])
+    assert len(sizes) == 3
 
 
-def test_centroids_classify_what_a_vgg_embeds(quick, digits):
-    rows = quick._check_images(digits[0], reset=True)
-    quick.precision_, quick.pixel_mean_, quick.pixel_std_ = "float32", None, None
-    quick.set_params(backbone="vgg11", temperature=0.1)
-    backbone = quick._alternation(rows, torch.device("cpu")).backbone
-    assert isinstance(backbone.neck, torch.nn.Identity)
+def test_the_objective_given_never_changes(quick, digits):
+    objective = SwappedPrediction(n_prototypes=8)
+    before = dict(vars(objective))
+    quick.set_params(objective=objective).fit(digits[0])
+    assert quick.objective is objective
+    assert vars(objective) == before
+
+
+def test_the_networks_size_is_that_of_the_fit(quick, digits):
+    """What is set afterwards is for the next fit."""
+    embedded = quick.fit(digits[0]).transform(digits[0])
+    quick.set_params(image_size=48, standardize="dataset", precision="bfloat16")
+    np.testing.assert_array_equal(quick.transform(digits[0]), embedded)
 
 
 @pytest.mark.filterwarnings("ignore:.* of the variance of the embedding")
 def test_a_classifier_that_is_not_learnt_is_not_judged_by_its_loss(quick, digits):
     """Cosines over a large temperature are all but guessing, by construction."""
-    quick.set_params(temperature=10.0, n_epochs=6).fit(digits[0])
+    objective = CentroidClassification(temperature=10.0)
+    quick.set_params(objective=objective, n_epochs=6).fit(digits[0])
     assert (quick.history_["loss"] > 0.99 * np.log(5)).all()
 
 
-@pytest.mark.parametrize("criterion", ["stop_nmi", "stop_purity"])
+@pytest.mark.parametrize("criterion", ["nmi", "purity"])
 def test_stops_when_assignments_are_stable(criterion, quick, digits):
     # Two images, fifty times each: nothing can change from epoch to epoch.
     X = np.repeat(digits[0][:2], 50, axis=0)
-    quick.set_params(n_clusters=2, augmentation=False, n_epochs=20, patience=3)
-    quick.set_params(**{criterion: 1.0}).fit(X)
-    values = quick.history_[criterion.removeprefix("stop_") + "_previous"]
-    assert quick.n_epochs_ == len(values) < 20
+    stopping = Stability(**{"nmi": None, "purity": None, criterion: 1.0}, patience=3)
+    quick.set_params(n_clusters=2, augmentation=False, n_epochs=20)
+    quick.set_params(stopping=stopping).fit(X)
+    values = quick.history_[f"{criterion}_previous"]
+    assert quick.n_epochs_ == len(values) == 4  # the first has none before it
     np.testing.assert_allclose(values[-3:], 1)
     np.testing.assert_array_equal(quick.predict(X), quick.labels_)
 
 
 def test_both_criteria_have_to_be_met(quick, digits):
-    quick.set_params(n_epochs=4, stop_nmi=1e-6, stop_purity=1.0).fit(digits[0])
+    quick.set_params(
+        n_epochs=4, stopping=Stability(nmi=1e-6, purity=1.0, patience=1)
+    ).fit(digits[0])
     assert quick.n_epochs_ == 4
-    quick.set_params(stop_purity=None).fit(digits[0])
+    quick.set_params(stopping__purity=None).fit(digits[0])
     assert quick.n_epochs_ == 2  # the first epoch has none before it
 
 
@@ -718,9 +771,10 @@ def test_defaults_are_the_papers():
     assert (est.n_epochs, est.batch_size, est.learning_rate) == (200, 256, 0.05)
     assert (est.momentum, est.weight_decay) == (0.9, 1e-5)
     assert est.pca_components is None
-    assert est.augment_clustering
+    assert est.cluster_on == "views"
+    assert est.objective is None
     assert not est.sobel
-    assert len(est.get_params()) <= 40
+    assert len(est.get_params()) == 28
 
 
 def test_from_recipe():
@@ -730,6 +784,33 @@ def test_from_recipe():
     assert est.augmentation is not other.augmentation
     with pytest.raises(ValueError, match="no recipe 'slow'; there are deepcluster, "):
         DeepClusterCategorizer.from_recipe("slow")
+
+
+def test_from_recipe_sets_parameters_of_objects():
+    before = repr(RECIPES)
+    est = DeepClusterCategorizer.from_recipe(
+        "fast",
+        objective__temperature=0.2,
+        augmentation__rotation=30,
+        stopping__patience=5,
+    )
+    assert est.objective.temperature == 0.2
+    assert est.objective.n_prototypes == 512
+    assert est.augmentation.rotation == 30
+    assert est.augmentation.shading == 0.8
+    assert est.stopping.patience == 5  # None in the recipe: the default instance
+    assert repr(RECIPES) == before
+    paper = DeepClusterCategorizer.from_recipe("deepmcat", objective__momentum=0.5)
+    assert isinstance(paper.objective, ClusterClassification)
+    assert paper.objective.momentum == 0.5
+    with pytest.raises(ValueError, match="augmentation=False has no parameters"):
+        DeepClusterCategorizer.from_recipe(
+            "fast", augmentation=False, augmentation__rotation=3
+        )
+    with pytest.raises(ValueError, match="backbone='small_cnn' has no parameters"):
+        DeepClusterCategorizer.from_recipe("fast", backbone__depth=3)
+    with pytest.raises(ValueError, match="Invalid parameter 'heat'"):
+        DeepClusterCategorizer.from_recipe("fast", objective__heat=3)
 
 
 @pytest.mark.parametrize(
@@ -743,17 +824,20 @@ def test_from_recipe():
         ({"device": "gpu"}, "device='gpu' cannot be used"),
         ({"augmentation": Augmentation(rotation=-5)}, "'rotation' parameter"),
         ({"embedding_layer": "fc"}, "embedding_layer='fc' needs a VGG"),
-        ({"temperature": 0}, "'temperature' parameter"),
-        ({"stop_nmi": 1.5}, "'stop_nmi' parameter"),
-        ({"patience": 0}, "'patience' parameter"),
+        ({"objective": CentroidClassification(temperature=0)}, "'temperature' param"),
+        ({"objective": ClusterClassification(momentum=1)}, "'momentum' parameter"),
+        ({"objective": SwappedPrediction(n_prototypes=0)}, "'n_prototypes' parameter"),
+        ({"objective": "swapped"}, "'objective' parameter"),
+        ({"cluster_on": "pixels"}, "'cluster_on' parameter.*'bank'"),
+        ({"n_views": 0}, "'n_views' parameter"),
+        ({"stopping": Stability(nmi=1.5)}, "'nmi' parameter of Stability"),
+        ({"stopping": Stability(patience=0)}, "'patience' parameter of Stability"),
+        ({"stopping": Stability(nmi=None, purity=None)}, "looks at nothing"),
         (
-            {"temperature": 0.1, "pca_components": 8},
-            "temperature=0.1 .* pca_components=8 .* set one of the two to None",
+            {"objective": CentroidClassification(), "pca_components": 8},
+            "pca_components=8 puts into another space; set pca_components=None",
         ),
-        ({"n_prototypes": 0}, "'n_prototypes' parameter"),
-        ({"kmeans_init": "k-means++"}, "'kmeans_init' parameter.*'ward'"),
-        (SWAPPED | {"n_views": 1}, "temperature=0.1 and n_views=1 do not do; set"),
-        (SWAPPED | {"temperature": None}, "temperature=None and n_views=2 do not do"),
+        ({"final_init": "k-means++"}, "'final_init' parameter.*'ward'"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message, quick, digits):
@@ -791,14 +875,14 @@ def test_noise_warns_that_nothing_was_learnt(digits):
 
 
 def test_far_too_many_clusters_warn(quick, digits):
-    quick.set_params(n_clusters=80, n_epochs=5, temperature=0.1)
+    quick.set_params(n_clusters=80, n_epochs=5, objective=CentroidClassification())
     with pytest.warns(ConvergenceWarning, match="a smaller n_clusters") as record:
         quick.fit(digits[0])
     assert len(record) == 1
 
 
 def test_a_warning_that_is_an_error_loses_nothing(quick, digits):
-    quick.set_params(n_clusters=80, n_epochs=5, temperature=0.1)
+    quick.set_params(n_clusters=80, n_epochs=5, objective=CentroidClassification())
     with pytest.raises(ConvergenceWarning):
         quick.fit(digits[0])
     np.testing.assert_array_equal(quick.predict(digits[0]), quick.labels_)

@@ -458,3 +458,14 @@ def test_windows_that_are_none(capsys):
         with pytest.raises(SystemExit):
             main(["categorize", "x", "-k", "2", "-o", "y", "--window", text])
         assert "is none of series, image" in capsys.readouterr().err
+
+
+def test_the_report_embeds_nothing_again(npz, tmp_path, monkeypatch, capsys):
+    def once_more(self, X):
+        raise AssertionError("the images were embedded once more")
+
+    monkeypatch.setattr(DeepClusterCategorizer, "transform", once_more)
+    out = str(tmp_path / "out")
+    arguments = ["categorize", str(npz), "-k", "4", "-o", out, "--epochs", "1"]
+    assert main(arguments) == 0
+    assert (tmp_path / "out" / "report.html").exists()

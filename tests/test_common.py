@@ -1,10 +1,16 @@
 """scikit-learn's own checks: none is expected to fail."""
 
 import pytest
+from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdeepcluster import Augmentation, DeepClusterCategorizer
+from skdeepcluster import Augmentation, DeepClusterCategorizer, Stability
+from skdeepcluster.objectives import (
+    CentroidClassification,
+    ClusterClassification,
+    SwappedPrediction,
+)
 
 ESTIMATORS = [
     DeepClusterCategorizer(backbone=backbone, n_epochs=1)
@@ -36,8 +42,25 @@ def test_checks_that_are_left_out(check):
     check("DeepClusterCategorizer", ESTIMATORS[0])
 
 
-def test_augmentation_validates_its_parameters():
-    assert set(Augmentation._parameter_constraints) == set(Augmentation().get_params())
-    estimator_checks.check_parameters_default_constructible(
-        "Augmentation", Augmentation()
-    )
+@pytest.mark.parametrize(
+    "part",
+    [
+        Augmentation(),
+        Stability(),
+        ClusterClassification(),
+        CentroidClassification(),
+        SwappedPrediction(),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_parameters_with_parameters_of_their_own(part):
+    assert set(part._parameter_constraints) == set(part.get_params())
+    name = type(part).__name__
+    estimator_checks.check_parameters_default_constructible(name, part)
+    estimator_checks.check_get_params_invariance(name, part)
+    estimator_checks.check_estimator_cloneable(name, part)
+    estimator_checks.check_estimator_repr(name, part)
+    for constrained in part._parameter_constraints:
+        bad = clone(part).set_params(**{constrained: "not a value"})
+        with pytest.raises(ValueError, match=f"'{constrained}' parameter of {name}"):
+            bad._validate_params()

@@ -3,8 +3,10 @@ import re
 import pytest
 import torch
 
-from skdeepcluster._doubts import find_doubt
-from skdeepcluster._engine.alternation import Clustering
+from skdeepcluster._doubts import find_collapse, find_doubt
+from skdeepcluster._engine.alternation import Epoch
+from skdeepcluster._engine.clustering import Clustering
+from skdeepcluster.objectives import Objective, Stage, SwappedPrediction
 
 
 @pytest.mark.parametrize(
@@ -29,8 +31,22 @@ def test_what_tells_that_clusters_are_of_little_use(
         whitening=None,
         spread=float(n),
     )
-    doubt = find_doubt(clustering, loss, 512)
+    last = Epoch(Stage(SwappedPrediction(512)), clustering, loss, 0.1, (0, 0, 0))
+    doubt = find_doubt(clustering, last)
     if expected is None:
         assert doubt is None
     else:
         assert re.search(expected, doubt)
+
+
+def test_a_loss_of_which_nothing_is_known_is_not_judged():
+    clustering = Clustering(
+        labels=torch.arange(10).repeat(10),
+        distances=torch.full((100,), 0.1),
+        centroids=torch.zeros(10, 2),
+        whitening=None,
+        spread=100.0,
+    )
+    epoch = Epoch(Stage(Objective()), clustering, 1e9, 0.1, (0, 0, 0))
+    assert find_collapse(epoch) is None
+    assert find_doubt(clustering, epoch) is None

@@ -10,7 +10,26 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from skdeepcluster import Augmentation, DeepClusterCategorizer
+from skdeepcluster import Augmentation, DeepClusterCategorizer, Stability
+from skdeepcluster.objectives import SwappedPrediction
+
+ATTRIBUTES = [
+    "labels_",
+    "cluster_centers_",
+    "n_clusters_",
+    "inertia_",
+    "distance_limits_",
+    "last_epoch_labels_",
+    "n_epochs_",
+    "image_shape_",
+    "reader_",
+    "names_",
+    "pixel_mean_",
+    "pixel_std_",
+    "device_",
+    "precision_",
+    "n_features_in_",
+]
 
 
 @pytest.fixture
@@ -18,15 +37,20 @@ def path(tmp_path):
     return tmp_path / "model.safetensors"
 
 
-def rewrite(path, change):
-    """Change the header or the tensors of a model file, as a hostile hand might."""
+def contents(path):
+    """The header, its JSON, and the tensors of a model file."""
     with safe_open(path, framework="pt") as file:
         header = dict(file.metadata())
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    model = json.loads(header["model"])
-    change(header, model, tensors)
-    if "model" in header:
-        header["model"] = json.dumps(model)
+    described = {name: json.loads(header.pop(name)) for name in ("document", "model")}
+    return header, described, tensors
+
+
+def rewrite(path, change):
+    """Change the header or the tensors of a model file, as a hostile hand might."""
+    header, described, tensors = contents(path)
+    change(header, described, tensors)
+    header |= {name: json.dumps(value) for name, value in described.items()}
     save_file(tensors, path, metadata=header)
 
 
@@ -37,6 +61,11 @@ def rewrite(path, change):
         {"standardize": "dataset", "augmentation": Augmentation(rotation=3)},
         {"pca_components": 12, "sobel": True, "augmentation": False},
         {"backbone": "resnet18", "n_epochs": 0},
+        {
+            "objective": SwappedPrediction(n_prototypes=8),
+            "stopping": Stability(nmi=None),
+            "cluster_on": "bank",
+        },
         {"random_state": np.random.RandomState(0), "n_clusters": np.int64(4)},
     ],
     ids=lambda parameters: "-".join(parameters) or "plain",
@@ -53,9 +82,10 @@ def test_round_trip(parameters, quick, digits, path):
     np.testing.assert_array_equal(
         loaded.transform(digits[0]), quick.transform(digits[0])
     )
-    for name, value in vars(quick).items():
-        if name.endswith("_") and name not in ("network_", "history_"):
-            np.testing.assert_array_equal(getattr(loaded, name), value, err_msg=name)
+    for name in ATTRIBUTES:
+        expected, found = getattr(quick, name), getattr(loaded, name)
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+    assert loaded.embedding_ is None
     for name, values in quick.history_.items():
         np.testing.assert_array_equal(loaded.history_[name], values)
     assert type(loaded.image_shape_) is tuple
@@ -66,13 +96,38 @@ def test_round_trip(parameters, quick, digits, path):
     assert loaded.get_params().keys() == expected.keys()
     for name in ("n_clusters", "backbone", "pca_components", "standardize", "sobel"):
         assert getattr(loaded, name) == getattr(quick, name)
-    assert str(loaded.augmentation) == str(quick.augmentation)
+    for name in ("augmentation", "objective", "stopping"):
+        assert str(getattr(loaded, name)) == str(getattr(quick, name))
 
 
 def test_a_loaded_model_can_be_fitted_again(fitted, digits, path):
     fitted.save(path)
     again = DeepClusterCategorizer.load(path).fit(digits[0])
     np.testing.assert_array_equal(again.labels_, fitted.labels_)
+
+
+def test_a_loaded_model_saves_all_that_was_saved(quick, digits, tmp_path):
+    quick.set_params(pca_components=8, standardize="dataset").fit(digits[0])
+    quick.names_ = {0: "short axis"}
+    quick.reader_ = {"image_size": 64, "window": "series"}
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    quick.save(first)
+    DeepClusterCategorizer.load(first).save(second)
+    one, two = contents(first), contents(second)
+    assert one[:2] == two[:2]
+    assert one[2].keys() == two[2].keys()
+    for name, tensor in one[2].items():
+        assert torch.equal(tensor.nan_to_num(), two[2][name].nan_to_num()), name
+    assert two[1]["document"]["attributes"]["reader_"] == quick.reader_
+
+
+def test_a_model_does_not_depend_on_parameters_set_later(quick, digits, path):
+    quick.fit(digits[0])
+    embedded = quick.transform(digits[0])
+    quick.set_params(backbone="resnet18", image_size=64, sobel=True).save(path)
+    loaded = DeepClusterCategorizer.load(path)
+    np.testing.assert_array_equal(loaded.transform(digits[0]), embedded)
+    assert loaded.backbone == "resnet18"
 
 
 def test_feature_names_come_along(quick, path):
@@ -140,7 +195,7 @@ def test_a_device_that_is_not_there_falls_back(quick, digits, path):
     quick.fit(digits[0]).save(path)
 
     def to_cuda(header, model, tensors):
-        model["parameters"]["device"] = "cuda:99"
+        model["document"]["parameters"]["device"] = "cuda:99"
 
     rewrite(path, to_cuda)
     with pytest.warns(UserWarning, match="put on the CPU"):
@@ -162,7 +217,7 @@ def test_a_full_gpu_is_no_damaged_file(fitted, tmp_path, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     fitted.save(tmp_path / "model")
-    monkeypatch.setattr("skdeepcluster._engine.backbones.Backbone.to", full)
+    monkeypatch.setattr("skdeepcluster._engine.model.Model.to", full)
     with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
         DeepClusterCategorizer.load(tmp_path / "model")
 
@@ -172,65 +227,117 @@ def no_format(header, model, tensors):
 
 
 def newer(header, model, tensors):
-    header["version"] = "2"
+    header["version"] = "3"
+
+
+def older(header, model, tensors):
+    header["version"] = "1"
 
 
 def no_model(header, model, tensors):
-    del header["model"]
+    del model["model"]
+
+
+def no_document(header, model, tensors):
+    del model["document"]
 
 
 def names_a_file(header, model, tensors):
-    model["parameters"]["weights"] = "/dev/stdin"
+    model["document"]["parameters"]["weights"] = "/dev/stdin"
+
+
+def builds_from_a_file(header, model, tensors):
+    model["model"]["architecture"]["weights"] = "/dev/stdin"
 
 
 def unknown_parameter(header, model, tensors):
-    model["parameters"]["run"] = "rm -rf"
+    model["document"]["parameters"]["run"] = "rm -rf"
+
+
+def unknown_object(header, model, tensors):
+    objective = {"class": "Popen", "parameters": {"args": "true"}}
+    model["document"]["parameters"]["objective"] = objective
+
+
+def another_objects_place(header, model, tensors):
+    stopping = {"class": "Augmentation", "parameters": {}}
+    model["document"]["parameters"]["stopping"] = stopping
 
 
 def bad_parameter(header, model, tensors):
-    model["parameters"]["backbone"] = "os.system"
+    model["document"]["parameters"]["backbone"] = "os.system"
+
+
+def bad_backbone(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "get_model"
 
 
 def no_parameters(header, model, tensors):
-    del model["parameters"]
+    del model["document"]["parameters"]
 
 
 def no_network(header, model, tensors):
-    for name in [name for name in tensors if name.startswith("network_")]:
+    for name in [name for name in tensors if name.startswith("model.network.")]:
         del tensors[name]
 
 
 def wrong_centroids(header, model, tensors):
-    tensors["cluster_centers_"] = torch.zeros(3, 3)
+    tensors["model.centroids"] = torch.zeros(3, 3)
 
 
 def wrong_layer(header, model, tensors):
-    tensors["network_.features.0.weight"] = torch.zeros(1)
+    tensors["model.network.features.0.weight"] = torch.zeros(1)
 
 
 def odd_shape(header, model, tensors):
-    model["attributes"]["image_shape_"] = "abc"
+    model["model"]["shape"] = "abc"
+
+
+def odd_size(header, model, tensors):
+    model["model"]["size"] = [32, -1]
+
+
+def odd_standardize(header, model, tensors):
+    model["model"]["standardize"] = "dataset"  # and there are no mean and spread
+
+
+def odd_precision(header, model, tensors):
+    model["model"]["precision"] = "float8"
+
+
+def odd_reader(header, model, tensors):
+    model["document"]["attributes"]["reader_"] = "reader"
 
 
 def name_of_no_cluster(header, model, tensors):
-    model["attributes"]["names_"] = [[99, "x"]]
+    model["document"]["attributes"]["names_"] = [[99, "x"]]
 
 
 def name_for_the_terminal(header, model, tensors):
-    model["attributes"]["names_"] = [[0, "\x1b[2J"]]
+    model["document"]["attributes"]["names_"] = [[0, "\x1b[2J"]]
 
 
 def wrong_limits(header, model, tensors):
-    tensors["distance_limits_"] = torch.zeros(3)
+    tensors["model.distance_limits"] = torch.zeros(3)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (no_format, "is no model of skdeepcluster"),
-        (newer, "format version '2'.*install the newer one"),
+        (newer, "format version '3'.*install the newer one"),
+        (older, "format version 1.* no longer read: fit again"),
         (no_model, "is a damaged model"),
+        (no_document, "is a damaged model"),
+        (builds_from_a_file, "is a damaged model"),
         (unknown_parameter, "is a damaged model"),
+        (unknown_object, "is a damaged model"),
+        (another_objects_place, "is a damaged model"),
+        (bad_backbone, "is a damaged model.*no backbone 'get_model'"),
+        (odd_size, "is a damaged model"),
+        (odd_standardize, "is a damaged model"),
+        (odd_precision, "is a damaged model"),
+        (odd_reader, "is a damaged model"),
         (bad_parameter, "is a damaged model"),
         (no_parameters, "is a damaged model"),
         (no_network, "is a damaged model"),

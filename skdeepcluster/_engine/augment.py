@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Views:
+    """What the network sees of a batch.
+
+    Parameters
+    ----------
+    draw : callable or None
+        Draws a random view of each image; None shows the images as they are, once.
+    n : int or None
+        Number of views of each image; None is as many as are wanted.
+    """
+
+    draw: Callable[[Tensor], Tensor] | None
+    n: int | None = None
+
+    def __call__(self, pixels: Tensor, n_wanted: int) -> Tensor:
+        """One view of all images after another."""
+        if self.draw is not None:
+            n_views = n_wanted if self.n is None else self.n
+            pixels = torch.cat([self.draw(pixels) for _ in range(n_views)])
+        return pixels.contiguous(memory_format=torch.channels_last)
 
 
 def random_views(

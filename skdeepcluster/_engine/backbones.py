@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.layers import Pooled, Spread, accelerate
 from skdeepcluster._engine.runtime import first_line
 
@@ -32,6 +33,32 @@ class Backbone:
         """Move both parts, laid out as convolutions like it."""
         for module in (self.body, self.neck):
             module.to(device).to(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a backbone is built from, but for the images that it is to see."""
+
+    backbone: str | Callable[[], nn.Module]
+    embedding_layer: str = "auto"
+    projection: int | None = None
+    sobel: bool = False
+
+    def build(
+        self,
+        inputs: Inputs,
+        weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
+    ) -> Backbone:
+        """The backbone for such images; see the function `build`."""
+        return build(
+            self.backbone,
+            in_channels=inputs.n_channels,
+            size=inputs.size,
+            embedding_layer=self.embedding_layer,
+            projection=self.projection,
+            sobel=self.sobel,
+            weights=weights,
+        )
 
 
 def minimum_size(backbone: str | Callable[[], nn.Module]) -> int:
@@ -322,39 +349,3 @@ class Projection(nn.Sequential):
             nn.ReLU(inplace=True),
             nn.Linear(n_features, n_outputs),
         )
-
-
-class Head(nn.Linear):
-    """A linear classifier of pseudo-labels."""
-
-    def reset_parameters(self) -> None:
-        """Weights from N(0, 0.01²), as DeepCluster draws them."""
-        nn.init.normal_(self.weight, std=0.01)
-        nn.init.zeros_(self.bias)
-
-    def restart(self, centroids: Tensor) -> None:
-        """Forget what the clusters of the last epoch were."""
-        self.reset_parameters()
-
-
-class CosineHead(nn.Module):
-    """Cosines to the centroids over a temperature: nothing to learn.
-
-    As in DeepCluster-v2 (Caron et al., 2020, "Unsupervised Learning of Visual
-    Features by Contrasting Cluster Assignments").
-    """
-
-    centroids: Tensor
-
-    def __init__(self, n_features: int, n_clusters: int, temperature: float) -> None:
-        super().__init__()
-        self.temperature = temperature
-        self.register_buffer("centroids", torch.zeros(n_clusters, n_features))
-
-    def forward(self, embeddings: Tensor) -> Tensor:
-        cosines = F.linear(F.normalize(embeddings, dim=1), self.centroids)
-        return cosines / self.temperature
-
-    def restart(self, centroids: Tensor) -> None:
-        """Take the epoch's centroids."""
-        self.centroids.copy_(F.normalize(centroids, dim=1))

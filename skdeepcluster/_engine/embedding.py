@@ -1,16 +1,14 @@
-"""Forward passes over a whole set, and what is done to their output."""
+"""Forward passes over a whole set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skdeepcluster._engine.images import Images
-from skdeepcluster._engine.layers import for_evaluation, steady_linear
+from skdeepcluster._engine.layers import for_evaluation
 from skdeepcluster._engine.runtime import autocast
 
 View = Callable[[Tensor], Tensor]
@@ -63,49 +61,3 @@ def embed(
             embeddings[rows] = output
     assert embeddings is not None  # a set has at least one image
     return embeddings
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """Principal components, each scaled to unit variance.
-
-    Attributes
-    ----------
-    mean : Tensor of shape (n_features,)
-    components : Tensor of shape (n_components, n_features)
-    """
-
-    mean: Tensor
-    components: Tensor
-
-    @classmethod
-    def fit(cls, embeddings: Tensor, n_components: int) -> Whitening:
-        """As many components as asked for, as far as n, d and the rank allow."""
-        n, d = embeddings.shape
-        mean = embeddings.mean(0)
-        centred = embeddings - mean
-        # XᵀX and XXᵀ have the same eigenvalues; the smaller is solved.
-        sides = centred if n < d else centred.T
-        variances, vectors = torch.linalg.eigh(sides @ sides.T / max(1, n - 1))
-        rank = int((variances > variances[-1] * 1e-6).sum())
-        keep = max(1, min(n_components, n - 1, d, rank))
-        variances = variances[-keep:].flip(0)
-        components = vectors[:, -keep:].flip(1).T
-        if n < d:
-            components = F.normalize(components @ centred)
-        scale = torch.where(variances > 0, variances, 1).sqrt()
-        return cls(mean, components / scale[:, None])
-
-    def to(self, device: torch.device | str) -> Whitening:
-        """The same on another device."""
-        return Whitening(self.mean.to(device), self.components.to(device))
-
-    def __call__(self, embeddings: Tensor) -> Tensor:
-        return steady_linear(embeddings - self.mean, self.components)
-
-
-def on_sphere(embeddings: Tensor, whitening: Whitening | None = None) -> Tensor:
-    """L2-normalised rows, whitened before if asked for; a zero row stays zero."""
-    if whitening is not None:
-        embeddings = whitening(embeddings)
-    return F.normalize(embeddings, dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,50 @@ class Images:
         if self._exact:
             return torch.tensor(values, dtype=torch.float32, device=self.device)
         return torch.tensor(values, device="cpu")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What images are like, and how they enter a network; see `Images`."""
+
+    shape: tuple[int, ...]
+    size: tuple[int, int]
+    standardize: str | None
+    mean: NDArray[np.float64] | None = None
+    std: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        rows: NDArray[Any],
+        shape: tuple[int, ...],
+        size: tuple[int, int],
+        standardize: str | None,
+    ) -> Inputs:
+        """With mean and spread of a set, where the set is standardised."""
+        if standardize != "dataset":
+            return cls(shape, size, standardize)
+        return cls(shape, size, standardize, *pixel_statistics(rows, shape))
+
+    @property
+    def n_channels(self) -> int:
+        """Channels with which images enter the network."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+    def images(
+        self, rows: NDArray[Any], device: torch.device, *, resident: bool = False
+    ) -> Images:
+        """A set of such images."""
+        return Images(
+            rows,
+            self.shape,
+            size=self.size,
+            standardize=self.standardize,
+            mean=self.mean,
+            std=self.std,
+            device=device,
+            resident=resident,
+        )
 
 
 def _scale(mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:

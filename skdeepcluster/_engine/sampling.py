@@ -1,12 +1,14 @@
-"""Uniform sampling over clusters."""
+"""Which images an epoch trains on, and in which order."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 
-def uniform_over_clusters(labels: Tensor, n_draws: int) -> Tensor:
+def uniform_over_clusters(labels: Tensor, n_draws: int | None = None) -> Tensor:
     """Image indices in random order, every non-empty cluster drawn equally often.
 
     "The images are uniformly sampled to balance the distribution of the
@@ -19,8 +21,8 @@ def uniform_over_clusters(labels: Tensor, n_draws: int) -> Tensor:
     ----------
     labels : Tensor of shape (n_images,), int64
         Pseudo-labels; clusters may be empty.
-    n_draws : int
-        How many indices to draw.
+    n_draws : int or None
+        How many indices to draw; None draws as many as there are images.
 
     Returns
     -------
@@ -35,6 +37,7 @@ def uniform_over_clusters(labels: Tensor, n_draws: int) -> Tensor:
     [251, 252]
     """
     device = labels.device
+    n_draws = len(labels) if n_draws is None else n_draws
     shuffled = torch.randperm(len(labels), device=device)
     members = shuffled[labels[shuffled].argsort(stable=True)]
     sizes = labels.bincount()
@@ -47,3 +50,14 @@ def uniform_over_clusters(labels: Tensor, n_draws: int) -> Tensor:
     turn = draw // len(clusters)
     drawn = members[firsts[cluster] + turn % sizes[cluster]]
     return drawn[torch.randperm(n_draws, device=device)]
+
+
+def each_once(labels: Tensor) -> Tensor:
+    """Every image's index once, in random order."""
+    return torch.randperm(len(labels), device=labels.device)
+
+
+SAMPLERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "clusters": uniform_over_clusters,
+    "images": each_once,
+}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import pairwise_distances
+from sklearn.utils.validation import _num_samples
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -29,10 +30,21 @@ class Assignment:
     """How much farther that centre is, at least 0; infinite where there is none."""
 
     @classmethod
-    def of(cls, estimator: DeepClusterCategorizer, X: ArrayLike) -> Assignment:
-        """Embed and assign images."""
-        embedding = np.asarray(estimator.transform(X))  # or a table, by set_output
-        labels, distances = estimator._assign_embedding(embedding)
+    def of(
+        cls,
+        estimator: DeepClusterCategorizer,
+        X: ArrayLike,
+        embedding: NDArray[np.float32] | None = None,
+    ) -> Assignment:
+        """Assign images, which are embedded if their embedding is not given."""
+        embedding = embedded(estimator, X) if embedding is None else embedding
+        expected = _num_samples(X), estimator.cluster_centers_.shape[1]
+        if np.shape(embedding) != expected:
+            raise ValueError(
+                f"embedding has shape {np.shape(embedding)}, and that of these images "
+                f"{expected}: give what transform gives of them, or leave it out."
+            )
+        labels, distances = estimator.model_.assign(embedding)
         others = labels.copy()
         margins = np.full(len(labels), np.inf, dtype=np.float32)
         if estimator.n_clusters_ > 1:
@@ -52,6 +64,11 @@ class Assignment:
         clusters, firsts = np.unique(self.labels[order], return_index=True)
         parts = np.split(order, firsts[1:])
         return dict(zip(clusters.tolist(), parts, strict=True))
+
+
+def embedded(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[np.float32]:
+    """What `transform` gives, as an array also where set_output asks for a table."""
+    return np.asarray(estimator.transform(X))
 
 
 def spread_over(points: NDArray[Any], n: int) -> list[int]:

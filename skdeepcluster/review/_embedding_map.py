@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from skdeepcluster.review._assignment import embedded
 from skdeepcluster.review._axes import as_written, given_or_new
 
 if TYPE_CHECKING:
@@ -115,9 +116,9 @@ class EmbeddingDisplay:
             draw = check_random_state(random_state)
             chosen = np.sort(draw.choice(n, max_images, replace=False))
             X = _safe_indexing(X, chosen)
-        embedding = np.asarray(estimator.transform(X))
+        embedding = embedded(estimator, X)
         if y is None:
-            labels = estimator._assign_embedding(embedding)[0]
+            labels = estimator.model_.assign(embedding)[0]
         else:
             labels = column_or_1d(y)[chosen]
         reducer = PCA(2, random_state=random_state) if reducer is None else reducer

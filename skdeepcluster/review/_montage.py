@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from skdeepcluster.review._assignment import embedded
 from skdeepcluster.review._thumbnails import as_pictures, sheet
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class ClusterMontageDisplay:
             If the estimator was fitted on feature vectors.
         """
         images = as_pictures(estimator, X)
-        labels, distances = estimator._assign(X)
+        labels, distances = estimator.model_.assign(embedded(estimator, X))
         return cls.from_predictions(
             images, labels, -distances, n_columns=n_columns, ax=ax
         )

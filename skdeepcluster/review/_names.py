@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from skdeepcluster._model_file import is_one_line
+from skdeepcluster._names import is_one_line
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def write_report(
     names: Mapping[int, str] | None = None,
     image_names: Sequence[str] | None = None,
     title: str = "Clusters",
+    embedding: NDArray[np.float32] | None = None,
 ) -> None:
     """Write the page on which a person names the clusters.
 
@@ -75,13 +76,16 @@ def write_report(
         no file.
     title : str, default="Clusters"
         Heading of the page.
+    embedding : ndarray of shape (n_samples, n_embedding), default=None
+        What `transform` gives of X, such as `embedding_` of the images of the fit; None
+        computes it.
 
     Raises
     ------
     ValueError
         If `estimator` was fitted on feature vectors, which cannot be shown; if `names`
         names a cluster that is not there, or has a name that is empty; or if
-        `image_names` has not one name for each image.
+        `image_names` or `embedding` has not one entry for each image.
     FileNotFoundError
         If there is no folder to write into.
 
@@ -107,11 +111,15 @@ def write_report(
     >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_report(Path(folder, "report.html"), est.fit(images), images)
+    ...     # Without embedding them once more:
+    ...     write_report(
+    ...         Path(folder, "again.html"), est, images, embedding=est.embedding_
+    ...     )
     """
     write_page(
         path,
         as_pictures(estimator, X),
-        Assignment.of(estimator, X),
+        Assignment.of(estimator, X, embedding),
         estimator.cluster_centers_,
         names=names,
         image_names=image_names,

@@ -27,7 +27,11 @@ _COLUMNS = (
 
 
 def cluster_table(
-    estimator: DeepClusterCategorizer, X: ArrayLike, *, n_images: int = 3
+    estimator: DeepClusterCategorizer,
+    X: ArrayLike,
+    *,
+    n_images: int = 3,
+    embedding: NDArray[np.float32] | None = None,
 ) -> pd.DataFrame:
     """Describe clusters: their sizes, how tight they are, and what they border on.
 
@@ -39,6 +43,9 @@ def cluster_table(
         Images, those of the fit or others.
     n_images : int, default=3
         Images that are named for each cluster, at least 1.
+    embedding : ndarray of shape (n_samples, n_embedding), default=None
+        What `transform` gives of X, such as `embedding_` of the images of the fit; None
+        computes it.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def cluster_table(
     Raises
     ------
     ValueError
-        If `n_images` is less than 1.
+        If `n_images` is less than 1, or `embedding` is not that of these images.
 
     Examples
     --------
@@ -75,7 +82,7 @@ def cluster_table(
     300
     """
     _check_n(n_images, "n_images")
-    assignment = Assignment.of(estimator, X)
+    assignment = Assignment.of(estimator, X, embedding)
     members = assignment.members()
     nobody = np.array([], dtype=np.intp)
     rows = [
@@ -114,7 +121,11 @@ def _described(
 
 
 def representatives(
-    estimator: DeepClusterCategorizer, X: ArrayLike, n: int = 9
+    estimator: DeepClusterCategorizer,
+    X: ArrayLike,
+    n: int = 9,
+    *,
+    embedding: NDArray[np.float32] | None = None,
 ) -> pd.DataFrame:
     """Choose images that show what a cluster holds, and where it ends.
 
@@ -126,6 +137,9 @@ def representatives(
         Images, those of the fit or others.
     n : int, default=9
         Images of each kind a cluster, at least 1; fewer where it has fewer.
+    embedding : ndarray of shape (n_samples, n_embedding), default=None
+        What `transform` gives of X, such as `embedding_` of the images of the fit; None
+        computes it.
 
     Returns
     -------
@@ -148,7 +162,7 @@ def representatives(
     Raises
     ------
     ValueError
-        If `n` is less than 1.
+        If `n` is less than 1, or `embedding` is not that of these images.
 
     Examples
     --------
@@ -162,7 +176,7 @@ def representatives(
     {'typical': 12, 'diverse': 12, 'border': 12}
     """
     _check_n(n, "n")
-    assignment = Assignment.of(estimator, X)
+    assignment = Assignment.of(estimator, X, embedding)
     parts = []
     for cluster, rows in assignment.members().items():
         border = rows[np.argsort(assignment.margins[rows], kind="stable")]

@@ -1,176 +1,128 @@
-import math
-from dataclasses import replace
-
 import pytest
 import torch
 
-from skdeepcluster._engine import backbones
-from skdeepcluster._engine.alternation import Alternation, _agreement, keep_means
-from skdeepcluster._engine.images import Images
+from skdeepcluster._engine.clustering import Clusterer
+from skdeepcluster.objectives import (
+    CentroidClassification,
+    Objective,
+    Stage,
+    SwappedPrediction,
+)
 
-SETTINGS = {
-    "view": None,
-    "n_views": 1,
-    "clustering_view": None,
-    "memory_bank": False,
-    "n_clusters": 4,
-    "kmeans_n_iter": 5,
-    "kmeans_init": "random",
-    "pseudo_labels": "clusters",
-    "n_prototypes": 16,
-    "pca_components": None,
-    "temperature": None,
-    "sampling": "images",
-    "n_epochs": 2,
-    "batch_size": 40,
-    "learning_rate": 0.01,
-    "lr_schedule": "constant",
-    "warmup_epochs": 0,
-    "momentum": 0.9,
-    "head_momentum": 0.0,
-    "weight_decay": 0.0,
-    "precision": "float32",
-}
+CPU = torch.device("cpu")
+LABELS = torch.arange(40) % 4
 
 
-@pytest.fixture
-def alternation(digits):
-    def make(**settings):
-        torch.manual_seed(0)
-        images = Images(
-            digits[0][:40].reshape(40, 64),
-            (8, 8, 1),
-            size=(32, 32),
-            standardize="image",
-            device=torch.device("cpu"),
-        )
-        backbone = backbones.build("small_cnn", in_channels=1, size=(32, 32))
-        return Alternation(backbone=backbone, images=images, **SETTINGS | settings)
-
-    return make
-
-
-def test_the_bank_keeps_the_mean_of_an_images_views(alternation):
-    def two_kinds_of_view(pixels):
-        two_kinds_of_view.calls += 1
-        return pixels if two_kinds_of_view.calls % 2 else -pixels
-
-    two_kinds_of_view.calls = 0
-    loop = alternation(n_views=2, view=two_kinds_of_view, temperature=0.1)
-    head = loop.head()
-    head.restart(torch.randn(4, 512))
-    bank = torch.zeros(40, 512)
-    before = loop.backbone.body.train()
-    pixels = loop.images.batch(slice(None))
-    with torch.no_grad():
-        first, second = before(torch.cat([pixels, -pixels])).chunk(2)
-    loop.train(head, loop.optimizer(head), torch.arange(40) % 4, bank)
-    torch.testing.assert_close(bank, (first + second) / 2, atol=1e-4, rtol=1e-3)
-
-
-def test_a_vggs_bank_is_what_it_embeds_and_not_what_its_neck_makes_of_it(alternation):
-    vgg = backbones.build("vgg11", in_channels=1, size=(32, 32))
-    loop = replace(alternation(batch_size=20), backbone=vgg)
-    head = loop.head()
-    bank = torch.zeros(40, 4096)
-    loop.train(head, loop.optimizer(head), torch.arange(40) % 4, bank)
-    assert (bank < 0).float().mean() > 0.2
-
-
-def test_both_views_of_an_image_get_its_label(alternation):
-    """With images of 2 classes that a fixed head tells apart without error."""
-    loop = alternation(n_views=2, view=lambda pixels: pixels, temperature=0.1)
+def test_both_views_of_an_image_get_its_label(make_loop):
+    """With images of 4 classes that a fixed head tells apart without error."""
+    objective = CentroidClassification()
+    loop = make_loop(n_views=2, view=lambda pixels: pixels, objective=objective)
     loop.backbone.body.train()
-    head = loop.head()
     with torch.no_grad():
-        embeddings = loop.backbone.body(
-            loop.images.batch(slice(None)).repeat(2, 1, 1, 1)
-        )
-    centroids = torch.nn.functional.normalize(embeddings[:4], dim=1)
-    head.restart(centroids)
+        pixels = loop.images.batch(slice(None)).repeat(2, 1, 1, 1)
+        embeddings = loop.backbone.body(pixels)
+    loop.descent.enter(objective, 4, CPU)
+    head = loop.descent.head
+    objective.begin(head, torch.nn.functional.normalize(embeddings[:4], dim=1))
     labels = head(embeddings[:40]).argmax(1)
     expected = torch.nn.functional.cross_entropy(head(embeddings[:40]), labels)
-    found = loop.train(head, loop.optimizer(head), labels, None)
+    found = loop.train(objective, labels)
     assert found == pytest.approx(float(expected), rel=1e-3)
 
 
-def test_with_a_bank_an_epoch_clusters_what_the_last_one_trained_on(alternation):
-    loop = alternation(memory_bank=True, n_epochs=3)
-    clustered = []
-    cluster = Alternation.cluster
-
-    class Watched(Alternation):
-        def cluster(self, embeddings):
-            clustered.append(embeddings.clone())
-            return cluster(self, embeddings)
-
-    list(Watched(**vars(loop)).epochs())
-    assert len(clustered) == 3
-    assert not torch.equal(clustered[0], clustered[1])
-    assert not torch.equal(clustered[1], clustered[2])
-
-
-def test_an_image_seen_twice_is_kept_as_a_mean():
-    bank = torch.full((3, 2), 9.0)
-    keep_means(bank, torch.tensor([2, 0, 2]), torch.tensor([[1.0, 2], [5, 6], [3, 4]]))
-    assert bank.tolist() == [[5, 6], [9, 9], [2, 3]]
-
-
-def test_the_head_has_a_momentum_of_its_own(alternation):
-    loop = alternation()
-    learnt, anew = loop.optimizer(loop.head()).param_groups
-    assert (learnt["momentum"], anew["momentum"]) == (0.9, 0.0)
-    cosine = alternation(temperature=0.1)
-    assert len(cosine.optimizer(cosine.head()).param_groups) == 1
-
-
-def test_prototypes_are_learnt_on_from_epoch_to_epoch(alternation):
-    """At the scheduled rate and with their momentum, unlike a classifier made anew."""
-    loop = alternation(
-        pseudo_labels="swapped", temperature=0.1, n_views=2, view=lambda pixels: pixels
-    )
-    head = loop.head()
-    assert head.prototypes.shape == (16, 128)
-    optimizer = loop.optimizer(head)
-    (group,) = optimizer.param_groups
-    assert any(parameter is head.prototypes for parameter in group["params"])
-    assert loop.restarted(head) == []
-    before = head.prototypes.detach().clone()
-    loop.train(head, optimizer, torch.zeros(40, dtype=torch.int64), None)
-    assert not torch.equal(head.prototypes, before)
-
-
-def test_swapped_labels_do_not_depend_on_the_clusters(alternation):
+def test_swapped_labels_do_not_depend_on_the_clusters(make_loop):
     losses = []
-    for clusters in (torch.zeros(40, dtype=torch.int64), torch.arange(40) % 4):
-        loop = alternation(
-            pseudo_labels="swapped", temperature=0.1, n_views=2, view=torch.flipud
-        )
-        head = loop.head()
+    for clusters in (torch.zeros(40, dtype=torch.int64), LABELS):
+        objective = SwappedPrediction(n_prototypes=16)
+        loop = make_loop(objective=objective, view=torch.flipud)
+        loop.descent.enter(objective, 4, CPU)
         torch.manual_seed(1)
-        losses.append(loop.train(head, loop.optimizer(head), clusters, None))
+        losses.append(loop.train(objective, clusters))
     assert losses[0] == losses[1]
 
 
-def test_only_the_last_clustering_starts_from_ward(alternation, monkeypatch):
+def test_prototypes_are_learnt_on_from_epoch_to_epoch(make_loop):
+    loop = make_loop(objective=SwappedPrediction(n_prototypes=16), n_epochs=3)
+    seen = [loop.descent.head.prototypes for _ in loop.epochs()]
+    assert seen[0] is seen[1] is seen[2]
+    assert loop.descent.optimizer.state[seen[0]]["momentum_buffer"].any()
+
+
+@pytest.mark.parametrize("sees_neck", [True, False])
+def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck):
+    seen = []
+
+    class Watching(Objective):
+        def build(self, n_features, n_clusters):
+            head = torch.nn.Linear(n_features, n_clusters)
+            head.register_forward_hook(lambda _, features, __: seen.append(features[0]))
+            return head
+
+        def loss(self, logits, labels, n_views):
+            return torch.nn.functional.cross_entropy(logits, labels)
+
+    objective = Watching()
+    objective.sees_neck = sees_neck
+    loop = make_loop(backbone="vgg11", objective=objective)
+    loop.descent.enter(objective, 4, CPU)
+    loop.train(objective, LABELS)
+    assert bool((seen[0] < 0).any()) is not sees_neck  # the neck has a ReLU
+
+
+class TwoStages(Objective):
+    """Swapped prediction, then the centroids, of more clusters and more slowly."""
+
+    def __init__(self, first, second):
+        self.first = first
+        self.second = second
+
+    def stage(self, epoch, n_epochs):
+        if epoch < n_epochs // 2:
+            return Stage(self.first)
+        return Stage(self.second, rate_factor=0.1, n_clusters=6)
+
+
+def test_an_objective_of_two_stages(make_loop):
+    first, second = SwappedPrediction(n_prototypes=16), CentroidClassification()
+    loop = make_loop(objective=TwoStages(first, second), n_epochs=4, view=torch.clone)
+    heads, groups, epochs = [], [], []
+    for epoch in loop.epochs():
+        heads.append(loop.descent.head)
+        groups.append(len(loop.descent.optimizer.param_groups))
+        epochs.append(epoch)
+    assert [epoch.stage.objective for epoch in epochs] == [first, first, second, second]
+    assert heads[0] is heads[1]
+    assert heads[2] is heads[3]
+    assert heads[2].centroids.shape == (6, 512)
+    assert groups == [2, 2, 1, 1]  # there is nothing to learn in the second
+    assert set(loop.descent.optimizer.state) == set(loop.backbone.body.parameters())
+    rates = [epoch.learning_rate for epoch in epochs]
+    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
+    assert [len(epoch.clustering.centroids) for epoch in epochs] == [4, 4, 6, 6]
+    norms = epochs[-1].clustering.centroids.norm(dim=1)
+    torch.testing.assert_close(norms, torch.ones(6))
+
+
+def test_the_last_clustering_is_as_the_last_stage_wants_it(make_loop):
+    stages = TwoStages(SwappedPrediction(n_prototypes=16), CentroidClassification())
+    loop = make_loop(objective=stages, n_epochs=4)
+    for n_done, is_spherical in ((0, False), (2, False), (3, True), (4, True)):
+        clustering, embedding = loop.final(n_done)
+        assert len(clustering.centroids) == 4
+        norms = clustering.centroids.norm(dim=1)
+        assert torch.allclose(norms, torch.ones(4)) is is_spherical
+        torch.testing.assert_close(embedding.norm(dim=1), torch.ones(40))
+
+
+def test_only_the_last_clustering_starts_where_it_is_told(make_loop):
     calls = []
 
     def watched(points, n_clusters):
         calls.append(n_clusters)
         return points[:n_clusters]
 
-    monkeypatch.setattr("skdeepcluster._engine.alternation.ward", watched)
-    loop = alternation(kmeans_init="ward")
+    loop = make_loop(clusterer=Clusterer(4, 5, final_init=watched))
     list(loop.epochs())
     assert calls == []
-    loop.final()
+    loop.final(2)
     assert calls == [4]
-
-
-def test_agreement_with_the_assignment_before():
-    now = torch.tensor([0, 0, 1, 1])
-    assert all(math.isnan(value) for value in _agreement(None, now))
-    assert _agreement(torch.tensor([3, 3, 0, 0]), now) == pytest.approx((1, 1))
-    nmi, purity = _agreement(torch.tensor([0, 1, 0, 1]), now)
-    assert nmi == pytest.approx(0, abs=1e-9)
-    assert purity == 0.5

@@ -174,12 +174,6 @@ def test_features_of_an_image_do_not_depend_on_the_others():
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
-def test_head_is_drawn_small():
-    head = backbones.Head(1000, 50)
-    assert head.weight.std().item() == pytest.approx(0.01, rel=0.05)
-    assert (head.bias == 0).all()
-
-
 def test_a_projection_is_clustered_in_place_of_the_backbones_features():
     backbone = build("vgg11", in_channels=1, size=(32, 32), projection=16)
     assert backbone.n_features == 16
@@ -198,13 +192,3 @@ def test_a_projection_is_clustered_in_place_of_the_backbones_features():
         for layer in backbone.body.modules()
         if isinstance(layer, torch.nn.Linear)
     )
-
-
-def test_the_cosine_head_knows_the_centroids_and_learns_nothing():
-    head = backbones.CosineHead(3, 2, temperature=0.1)
-    head.restart(torch.tensor([[2.0, 0, 0], [0, 1, 0]]))
-    logits = head(torch.tensor([[5.0, 0, 0], [0, 0.1, 0], [1, 1, 0]]))
-    half = 10 / 2**0.5
-    expected = torch.tensor([[10.0, 0], [0, 10], [half, half]])
-    torch.testing.assert_close(logits, expected)
-    assert not list(head.parameters())

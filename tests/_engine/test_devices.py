@@ -13,15 +13,11 @@ from torch._subclasses.fake_tensor import (
 )
 
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster._assembly import alternation_of, inputs_of
 from skdeepcluster._engine import backbones, images, kmeans
+from skdeepcluster._engine.objective import Stage
 
 GPU = torch.device("cuda", 0)
-
-
-class NoOptimizer:
-    def zero_grad(self): ...
-
-    def step(self): ...
 
 
 @pytest.fixture
@@ -37,15 +33,15 @@ def on_gpu(monkeypatch):
     monkeypatch.setattr(backbones, "build", build_there)
     monkeypatch.setattr(backbones.Backbone, "to", lambda *_: None)
     monkeypatch.setattr(torch.Tensor, "backward", lambda _: None)
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda _: None)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *_: self)
     monkeypatch.setattr(images, "fits_on", lambda *_: True)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
 
     def make(est, X):
-        rows = est._check_images(X, reset=True)
-        est.precision_ = "float32"  # there is no autocast without a GPU
-        statistics = images.pixel_statistics(rows, est.image_shape_)
-        est.pixel_mean_, est.pixel_std_ = statistics
-        return est._alternation(rows, GPU)
+        est.precision = "float32"  # there is no autocast without a GPU
+        rows, shape = est._check_images(X)
+        return alternation_of(est, rows, inputs_of(est, rows, shape), GPU)
 
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield make
@@ -67,12 +63,12 @@ def test_all_that_meets_lies_on_one_device(on_gpu, recipe, parameters, dtype):
     est.set_params(sampling="images", batch_size=10)
     loop = on_gpu(est, X)
     with GPU:
-        head = loop.head()
         labels = torch.zeros(len(X), dtype=torch.int64)
-    bank = loop.embed(loop.clustering_view)
-    assert bank.device == GPU
-    _, distances = kmeans.assign(bank, bank[:4])
+        loop.descent.enter(loop.objective, 4, GPU)
+    embedded = loop.memory.recall()
+    assert embedded.device == GPU
+    _, distances = kmeans.assign(embedded, embedded[:4])
     assert distances.device == GPU
-    head.restart(bank[:4])
+    loop.descent.begin(0, Stage(loop.objective), embedded[:4])
     with pytest.raises(DataDependentOutputException):  # the sum of the losses, at last
-        loop.train(head, NoOptimizer(), labels, bank)
+        loop.train(loop.objective, labels)

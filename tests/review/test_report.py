@@ -5,11 +5,12 @@ from base64 import b64decode
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer
-from skdeepcluster.review import write_report
+from skdeepcluster.review import cluster_table, write_report
 from skdeepcluster.review._assignment import Assignment
 from skdeepcluster.review._report import write_page
 
@@ -197,6 +198,27 @@ class Counted(np.ndarray):
         assert isinstance(row, int | np.integer)
         Counted.n_read += 1
         return np.asarray(self)[index]
+
+
+def test_only_what_is_handed_over_is_not_embedded_again(fitted, digits, tmp_path):
+    X, _ = digits
+    others = X[::-1].copy()  # of equal shape
+    pages = {}
+    for name, images, embedding in (
+        ("own", X, fitted.embedding_),
+        ("own, computed", X, None),
+        ("others", others, None),
+    ):
+        path = tmp_path / f"{name}.html"
+        write_report(path, fitted, images, embedding=embedding)
+        pages[name] = path.read_text()
+    assert pages["own"] == pages["own, computed"]
+    table = cluster_table(fitted, others)
+    expected = cluster_table(fitted, others, embedding=fitted.transform(others))
+    pd.testing.assert_frame_equal(table, expected)
+    assert pages["own"] != pages["others"]
+    with pytest.raises(ValueError, match=r"embedding has shape \(200, 512\).*\(50, 5"):
+        write_report(tmp_path / "x.html", fitted, X[:50], embedding=fitted.embedding_)
 
 
 def test_a_thousand_clusters_of_two_hundred_thousand_images(tmp_path):

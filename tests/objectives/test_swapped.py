@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from skdeepcluster._engine.swapped import (
+from skdeepcluster.objectives._swapped import (
     Prototypes,
+    SwappedPrediction,
     balanced_assignment,
     swapped_cross_entropy,
 )
@@ -69,7 +70,7 @@ def test_prototypes_are_directions_that_last():
     assert logits.abs().max() <= 10 + 1e-4  # cosines over a temperature of 0.1
     before = prototypes.prototypes.detach().clone()
     torch.testing.assert_close(before.norm(dim=1), torch.ones(6))
-    prototypes.restart(torch.zeros(3, 4))
+    SwappedPrediction().begin(prototypes, torch.zeros(3, 4))
     torch.testing.assert_close(prototypes.prototypes.detach(), before)
 
 

@@ -1,0 +1,100 @@
+"""From the estimator's parameters to the loop and its parts."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
+from skdeepcluster._engine.alternation import Alternation
+from skdeepcluster._engine.augment import Views, random_views
+from skdeepcluster._engine.embedding import View, embed
+from skdeepcluster._engine.images import Inputs
+from skdeepcluster._engine.sampling import SAMPLERS
+from skdeepcluster.objectives import ClusterClassification
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+
+def inputs_of(
+    est: DeepClusterCategorizer, rows: NDArray[Any], shape: tuple[int, ...]
+) -> Inputs:
+    """How images of that shape enter the network."""
+    least = backbones.minimum_size(est.backbone)
+    if len(shape) == 1:  # feature vectors are always standardised over the set
+        return Inputs.of(rows, shape, (least, max(shape[0], least)), "dataset")
+    height, width = shape[:2]
+    if est.image_size is not None:
+        height = width = est.image_size
+    size = max(height, least), max(width, least)
+    return Inputs.of(rows, shape, size, est.standardize)
+
+
+def view_of(est: DeepClusterCategorizer, inputs: Inputs) -> View | None:
+    """What draws a random view of each image of a batch."""
+    augmentation = est.augmentation
+    if augmentation is False or len(inputs.shape) == 1:
+        return None
+    if not isinstance(augmentation, Augmentation):
+        augmentation = Augmentation()
+    return functools.partial(random_views, **augmentation.get_params())
+
+
+def architecture_of(est: DeepClusterCategorizer) -> backbones.Architecture:
+    """What the backbone is built from."""
+    return backbones.Architecture(
+        est.backbone, est.embedding_layer, est.projection, est.sobel
+    )
+
+
+def alternation_of(
+    est: DeepClusterCategorizer,
+    rows: NDArray[Any],
+    inputs: Inputs,
+    device: torch.device,
+) -> Alternation:
+    """The loop that the parameters ask for."""
+    precision = runtime.resolve_precision(est.precision, device)
+    backbone = architecture_of(est).build(inputs, est.weights)
+    backbone.to(device)
+    images = inputs.images(rows, device, resident=True)
+    view = view_of(est, inputs)
+    embed_all = functools.partial(
+        embed,
+        backbone.body,
+        images,
+        batch_size=est.batch_size,
+        precision=precision,
+    )
+    return Alternation(
+        backbone=backbone,
+        images=images,
+        views=Views(view, est.n_views),
+        embed=embed_all,
+        memory=memory.MEMORIES[est.cluster_on](embed_all, view),
+        clusterer=clustering.Clusterer(
+            est.n_clusters,
+            est.kmeans_n_iter,
+            est.pca_components,
+            clustering.INITS[est.final_init],
+        ),
+        objective=clone(est.objective or ClusterClassification()),
+        sampler=SAMPLERS[est.sampling],
+        descent=descent.Descent(
+            backbone,
+            n_epochs=est.n_epochs,
+            batch_size=est.batch_size,
+            learning_rate=est.learning_rate,
+            momentum=est.momentum,
+            weight_decay=est.weight_decay,
+            schedule=descent.SCHEDULES[est.lr_schedule],
+            warmup_epochs=est.warmup_epochs,
+        ),
+        precision=precision,
+    )

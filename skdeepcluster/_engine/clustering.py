@@ -1,0 +1,140 @@
+"""Embeddings to clusters: whitening, the sphere, K-means and nearest centroids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from skdeepcluster._engine.kmeans import assign, kmeans, ward
+from skdeepcluster._engine.layers import steady_linear
+
+Init = Callable[[Tensor, int], Tensor]
+INITS: dict[str, Init | None] = {"random": None, "ward": ward}
+
+
+class DivergenceError(ArithmeticError):
+    """Embeddings are NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Principal components, each scaled to unit variance.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (n_features,)
+    components : Tensor of shape (n_components, n_features)
+    """
+
+    mean: Tensor
+    components: Tensor
+
+    @classmethod
+    def fit(cls, embeddings: Tensor, n_components: int) -> Whitening:
+        """As many components as asked for, as far as n, d and the rank allow."""
+        n, d = embeddings.shape
+        mean = embeddings.mean(0)
+        centred = embeddings - mean
+        # XᵀX and XXᵀ have the same eigenvalues; the smaller is solved.
+        sides = centred if n < d else centred.T
+        variances, vectors = torch.linalg.eigh(sides @ sides.T / max(1, n - 1))
+        rank = int((variances > variances[-1] * 1e-6).sum())
+        keep = max(1, min(n_components, n - 1, d, rank))
+        variances = variances[-keep:].flip(0)
+        components = vectors[:, -keep:].flip(1).T
+        if n < d:
+            components = F.normalize(components @ centred)
+        scale = torch.where(variances > 0, variances, 1).sqrt()
+        return cls(mean, components / scale[:, None])
+
+    def to(self, device: torch.device | str) -> Whitening:
+        """The same on another device."""
+        return Whitening(self.mean.to(device), self.components.to(device))
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        return steady_linear(embeddings - self.mean, self.components)
+
+
+def on_sphere(embeddings: Tensor, whitening: Whitening | None = None) -> Tensor:
+    """L2-normalised rows, whitened before if asked for; a zero row stays zero."""
+    if whitening is not None:
+        embeddings = whitening(embeddings)
+    return F.normalize(embeddings, dim=1)
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Images assigned to centroids in the space of `on_sphere(.., whitening)`."""
+
+    labels: Tensor
+    distances: Tensor
+    centroids: Tensor
+    whitening: Whitening | None
+    spread: float  # sum of squared distances to the mean of all images
+
+
+@dataclass(frozen=True)
+class Clusterer:
+    """K-means on normalised embeddings.
+
+    Parameters
+    ----------
+    n_clusters : int
+    n_iter : int
+        Number of Lloyd iterations.
+    pca_components : int or None
+        Number of principal components to whiten before, if any.
+    final_init : callable or None
+        Points and a number of clusters → centroids that the K-means after the last
+        epoch starts from; None starts from random points.
+    """
+
+    n_clusters: int
+    n_iter: int
+    pca_components: int | None = None
+    final_init: Init | None = None
+
+    def cluster(
+        self,
+        embeddings: Tensor,
+        n_clusters: int | None = None,
+        *,
+        spherical: bool = False,
+        init: Init | None = None,
+    ) -> Clustering:
+        """L2-normalise, run K-means, assign every image to its nearest centroid.
+
+        Raises
+        ------
+        DivergenceError
+            If an embedding is not finite.
+        """
+        if not embeddings.norm(dim=1).isfinite().all():
+            raise DivergenceError
+        n_clusters = n_clusters or self.n_clusters
+        if n_clusters > len(embeddings):
+            raise ValueError(
+                f"The objective asks for {n_clusters} clusters of {len(embeddings)} "
+                "images; it may ask for as many as there are images."
+            )
+        whitening = None
+        if self.pca_components is not None:
+            whitening = Whitening.fit(embeddings, self.pca_components)
+        points = on_sphere(embeddings, whitening)
+        seed = int(torch.randint(2**31 - 1, ()))
+        centroids = kmeans(
+            points,
+            n_clusters,
+            n_iter=self.n_iter,
+            seed=seed,
+            spherical=spherical,
+            init=None if init is None else init(points, n_clusters),
+        )
+        labels, distances = assign(points, centroids)
+        _, from_mean = assign(points, points.mean(0, keepdim=True))
+        spread = float(from_mean.double().square().sum())
+        return Clustering(labels, distances, centroids, whitening, spread)

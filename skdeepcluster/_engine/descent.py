@@ -1,0 +1,130 @@
+"""How the network is trained: optimiser, batches and learning rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skdeepcluster._engine.backbones import Backbone
+from skdeepcluster._engine.objective import Objective, Stage
+
+Schedule = Callable[[float], float]
+
+
+def constant(done: float) -> float:
+    """The whole rate, however much is done."""
+    return 1.0
+
+
+def cosine(done: float) -> float:
+    """Half a cosine, from the whole rate to none, over the share that is done."""
+    return (1 + math.cos(math.pi * done)) / 2
+
+
+SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine}
+
+
+class Descent:
+    """Stochastic gradient descent on a backbone and the head of an objective.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    n_epochs : int
+        Number of epochs that the schedule spans.
+    batch_size : int
+        Largest number of images a step, but for batches of 3.
+    learning_rate, momentum, weight_decay : float
+        Of SGD.
+    schedule : callable
+        Share of the epochs done, warm-up left out → factor on the learning rate.
+    warmup_epochs : int
+        Number of epochs at first in which the rate rises linearly.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        n_epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+        schedule: Schedule,
+        warmup_epochs: int,
+    ) -> None:
+        self.backbone = backbone
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
+        self.optimizer = torch.optim.SGD(
+            nn.ModuleList([backbone.body, backbone.neck]).parameters(),
+            learning_rate,
+            momentum,
+            weight_decay=weight_decay,
+            fused=True,  # one pass over the weights, not four
+        )
+        self.head: nn.Module = nn.Identity()
+        self._built_for: tuple[Objective, int] | None = None
+
+    def enter(
+        self, objective: Objective, n_clusters: int, device: torch.device
+    ) -> None:
+        """Build the head of an objective, unless it is that of the epoch before."""
+        if self._built_for is not None:
+            before, n_before = self._built_for
+            same_size = n_clusters == n_before or not objective.begins_anew
+            if objective is before and same_size:
+                return
+        self._forget()
+        del self.optimizer.param_groups[1:]
+        self.head = objective.build(self.backbone.n_features, n_clusters).to(device)
+        if parameters := list(self.head.parameters()):
+            momentum = objective.momentum
+            momentum = self.momentum if momentum is None else momentum
+            self.optimizer.add_param_group({"params": parameters, "momentum": momentum})
+        self._built_for = objective, n_clusters
+
+    def begin(self, epoch: int, stage: Stage, centroids: Tensor) -> float:
+        """Begin an epoch, and give the backbone's learning rate in it."""
+        objective = stage.objective
+        objective.begin(self.head, centroids)
+        if objective.begins_anew:
+            self._forget()
+        rate = self.rate(epoch) * stage.rate_factor
+        backbone, *heads = self.optimizer.param_groups
+        backbone["lr"] = rate
+        for head in heads:
+            head["lr"] = objective.learning_rate(self.learning_rate, rate)
+        return rate
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate after warm-up and schedule."""
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * (epoch + 1) / (self.warmup_epochs + 1)
+        done = (epoch - self.warmup_epochs) / (self.n_epochs - self.warmup_epochs)
+        return self.learning_rate * self.schedule(done)
+
+    def batches(self, drawn: Tensor) -> Sequence[Tensor]:
+        """Batches of equal size, none of one image: batch norm cannot take that."""
+        n = len(drawn)
+        n_batches = max(1, min(math.ceil(n / self.batch_size), n // 2))
+        return drawn.tensor_split(n_batches)
+
+    def step(self, loss: Tensor) -> None:
+        """Go down the gradient of a loss."""
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def _forget(self) -> None:
+        """Drop the momentum of the head."""
+        for parameter in self.head.parameters():
+            self.optimizer.state.pop(parameter, None)

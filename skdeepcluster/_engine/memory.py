@@ -1,0 +1,64 @@
+"""Where the embeddings that are clustered come from: computed anew, or kept."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from skdeepcluster._engine.embedding import View
+
+
+class Pass(Protocol):
+    """Embeds all images, as `view` shows them."""
+
+    def __call__(self, *, view: View | None = None) -> Tensor: ...
+
+
+class Memory:
+    """A random view of each image, embedded anew in every epoch."""
+
+    def __init__(self, embed: Pass, view: View | None) -> None:
+        self.embed, self.view = embed, view
+
+    def recall(self) -> Tensor:
+        """Embeddings of all images, of shape (n_images, n_features)."""
+        return self.embed(view=self.view)
+
+    def keep(self, index: Tensor, embeddings: Tensor) -> None:
+        """Take note of what training embedded on its way."""
+
+
+class Clean(Memory):
+    """The images as they are, embedded anew in every epoch."""
+
+    def recall(self) -> Tensor:
+        """Embeddings of all images, of shape (n_images, n_features)."""
+        return self.embed()
+
+
+class Bank(Memory):
+    """What training embedded on its way, as in DeepCluster-v2; at first, views."""
+
+    rows: Tensor | None = None
+
+    def recall(self) -> Tensor:
+        """Embeddings of all images, of shape (n_images, n_features)."""
+        if self.rows is None:
+            self.rows = super().recall()
+        return self.rows
+
+    def keep(self, index: Tensor, embeddings: Tensor) -> None:
+        """Replace rows by the mean of what was seen of each image."""
+        if self.rows is not None:
+            keep_means(self.rows, index, embeddings.detach().float())
+
+
+MEMORIES: dict[str, type[Memory]] = {"views": Memory, "images": Clean, "bank": Bank}
+
+
+def keep_means(bank: Tensor, index: Tensor, embeddings: Tensor) -> None:
+    """Replace rows of a bank by the mean of what was seen of each image."""
+    times = bank.new_zeros(len(bank)).index_add_(0, index, bank.new_ones(len(index)))
+    bank.index_fill_(0, index, 0)
+    bank.index_add_(0, index, embeddings / times[index].unsqueeze(1))

@@ -1,0 +1,120 @@
+"""What learning leaves behind: images → embedding → clusters."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from skdeepcluster._engine import runtime
+from skdeepcluster._engine.backbones import Architecture
+from skdeepcluster._engine.clustering import Clustering, Whitening, on_sphere
+from skdeepcluster._engine.embedding import embed
+from skdeepcluster._engine.images import Inputs
+from skdeepcluster._engine.kmeans import assign
+
+
+@dataclass(frozen=True)
+class Model:
+    """A frozen network and the clusters of what it embeds.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Standardised pixels → embedding, before normalisation.
+    architecture : Architecture
+        What such a network is built from.
+    inputs : Inputs
+        What images are like, and how they enter the network.
+    whitening : Whitening or None
+        Done to embeddings before they are normalised.
+    centroids : ndarray of shape (n_clusters, n_embedding), float32
+        In the space of the normalised embedding; no cluster is empty.
+    distance_limits : ndarray of shape (n_clusters,), float32
+        The distance that 99 % of each cluster's images do not exceed.
+    precision : {"float32", "bfloat16"}
+        Of the network's products. Images are assigned in float32 always.
+    device : torch.device
+        Where the network lies.
+    """
+
+    network: nn.Module
+    architecture: Architecture
+    inputs: Inputs
+    whitening: Whitening | None
+    centroids: NDArray[np.float32]
+    distance_limits: NDArray[np.float32]
+    precision: str
+    device: torch.device
+
+    @classmethod
+    def of(
+        cls,
+        clustering: Clustering,
+        network: nn.Module,
+        *,
+        architecture: Architecture,
+        inputs: Inputs,
+        precision: str,
+    ) -> tuple[Model, NDArray[np.int64]]:
+        """A model that finds these clusters, and its labels: no cluster is empty."""
+        found = clustering.labels.cpu().numpy()
+        kept, labels = np.unique(found, return_inverse=True)
+        model = cls(
+            network=network.eval().requires_grad_(False),
+            architecture=architecture,
+            inputs=inputs,
+            whitening=clustering.whitening,
+            centroids=clustering.centroids.cpu().numpy()[kept],
+            distance_limits=_limits(labels, clustering.distances.cpu().numpy()),
+            precision=precision,
+            device=clustering.labels.device,
+        )
+        return model, labels
+
+    def embed(self, rows: NDArray[Any], *, batch_size: int) -> NDArray[np.float32]:
+        """Normalised embeddings of images that are rows, of shape (n, n_embedding)."""
+        with runtime.session(self.device):
+            embeddings = embed(
+                self.network,
+                self.inputs.images(rows, self.device),
+                batch_size=batch_size,
+                precision=self.precision,
+            )
+            return on_sphere(embeddings, self.whitening).cpu().numpy()
+
+    def assign(
+        self, embedding: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The cluster of each row of a normalised embedding, and the distance to it."""
+        with runtime.session(self.device):
+            centroids = torch.tensor(self.centroids, device=self.device)
+            points = torch.tensor(embedding, device=self.device)
+            labels, distances = assign(points, centroids)
+            return labels.cpu().numpy(), distances.cpu().numpy()
+
+    def to(self, device: torch.device) -> Model:
+        """The same on another device; this one stays where it is."""
+        if device == self.device:
+            return self
+        return replace(
+            self,
+            network=copy.deepcopy(self.network).to(device),
+            whitening=None if self.whitening is None else self.whitening.to(device),
+            device=device,
+        )
+
+
+def _limits(
+    labels: NDArray[np.int64], distances: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The distance that 99 % of each cluster's images do not exceed; none is empty."""
+    ranked = distances[np.lexsort((distances, labels))]
+    sizes = np.bincount(labels)
+    places = np.ceil(0.99 * (sizes - 1)).astype(np.intp)
+    return ranked[np.cumsum(sizes) - sizes + places]

@@ -1,0 +1,157 @@
+"""A fitted estimator on disk: as one safetensors file, or as a pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skdeepcluster import _model_file, _parameters
+from skdeepcluster._engine import runtime
+from skdeepcluster._names import check_names
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from skdeepcluster._engine.model import Model
+else:
+    BaseEstimator = object
+
+_ARRAYS = ("labels_", "last_epoch_labels_")
+_VALUES = ("inertia_", "n_epochs_", "n_features_in_", "reader_")
+
+
+class SavingMixin(BaseEstimator):
+    """Save, load and pickle an estimator that has a `model_`."""
+
+    model_: Model
+    embedding_: NDArray[np.float32] | None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to one safetensors file, without pickle or code.
+
+        It holds the network, the centroids, the labels and history of the fit, and
+        the parameters. Left out: callbacks, `weights` (the network has learnt
+        from them), an `objective` of a class of your own, and a `random_state` that is
+        not an int. :meth:`load` reads it on any machine; no image is in it.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, conventionally ``*.safetensors``. Replaced if it exists, once
+            the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If `backbone` is a callable: its code cannot be saved.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from skdeepcluster import DeepClusterCategorizer
+        >>> images = np.random.default_rng(0).random((20, 16, 16))
+        >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=1)
+        >>> labels = est.fit_predict(images)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     est.save(f"{folder}/model.safetensors")
+        ...     loaded = DeepClusterCategorizer.load(f"{folder}/model.safetensors")
+        >>> bool((loaded.predict(images) == labels).all())
+        True
+        """
+        check_is_fitted(self)
+        backbone = self.model_.architecture.backbone
+        if callable(backbone):
+            raise ValueError(
+                f"backbone={backbone!r} is code, which a model file does not hold; use "
+                "pickle or joblib for this estimator, or a backbone by name."
+            )
+        check_names(self.names_, self.n_clusters_)
+        attributes = {name: getattr(self, name) for name in _VALUES}
+        # Of JSON, the keys of a dictionary are text.
+        attributes["names_"] = [[int(key), name] for key, name in self.names_.items()]
+        if hasattr(self, "feature_names_in_"):
+            attributes["feature_names_in_"] = list(self.feature_names_in_)
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {f"history_.{name}": row for name, row in self.history_.items()}
+        parameters = _parameters.to_json(self.get_params(deep=False))
+        document = {"parameters": parameters, "attributes": attributes}
+        _model_file.write(path, self.model_, arrays, document)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a model that :meth:`save` wrote. Nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        DeepClusterCategorizer
+            Fitted. On the device that its parameter `device` asks for where there
+            is one, else on the CPU with a warning.
+
+        Raises
+        ------
+        ValueError
+            If the file is no such model, is damaged, or comes from another version.
+        OSError
+            If it cannot be read.
+        """
+        stored = _model_file.read(path)
+        try:
+            est = cls(**_parameters.from_json(stored.document["parameters"]))
+            est._validate_params()
+            est._check_parameters()
+            est.model_ = stored.model
+            est._restore(stored.arrays, stored.document["attributes"])
+        except _model_file.DAMAGED as error:
+            raise _model_file.damaged(path, error) from error
+        est.model_ = est.model_.to(runtime.device_or_cpu(est.device, stacklevel=3))
+        return est
+
+    def _restore(
+        self, arrays: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]
+    ) -> None:
+        """Take the attributes that :meth:`save` wrote beside the model."""
+        for name in _VALUES:
+            setattr(self, name, attributes[name])
+        for name in _ARRAYS:
+            setattr(self, name, arrays[name])
+        if not isinstance(self.reader_, dict | None):
+            raise ValueError("how its images were read is no dictionary")
+        if "feature_names_in_" in attributes:
+            names = np.array(attributes["feature_names_in_"], dtype=object)
+            self.feature_names_in_ = names
+        self.names_ = {int(key): str(name) for key, name in attributes["names_"]}
+        check_names(self.names_, self.n_clusters_)
+        self.history_ = {
+            name.removeprefix("history_."): values
+            for name, values in arrays.items()
+            if name.startswith("history_.")
+        }
+        self.embedding_ = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What lies on a GPU as on the CPU: other machines have none."""
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            state["model_"] = self.model_.to(torch.device("cpu"))
+            state["embedding_"] = None  # as large as the set
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "model_" in state:
+            device = runtime.device_or_cpu(self.device, stacklevel=3)
+            self.model_ = self.model_.to(device)

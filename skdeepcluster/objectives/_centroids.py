@@ -1,0 +1,87 @@
+"""Classification by the centroids, as in DeepCluster-v2."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from sklearn.utils._param_validation import Interval
+from torch import Tensor, nn
+
+from skdeepcluster.objectives._base import Objective
+
+
+class CentroidClassification(Objective):
+    """Classify images by the clusters of spherical K-means, with their centroids.
+
+    Logits are the cosines of an embedding to the centroids, divided by `temperature`.
+    The head has nothing to learn. This is DeepCluster-v2 [1]_, which the recipe
+    ``"deepcluster_v2"`` completes with two views of each image and a memory bank.
+
+    Parameters
+    ----------
+    temperature : float, default=0.1
+        Temperature of the softmax, above 0; the lower, the more a step corrects what is
+        near to the wrong centroid.
+
+    See Also
+    --------
+    ClusterClassification : A linear layer as a classifier.
+
+    Notes
+    -----
+    Centroids have to lie in the space of the embedding, so that it cannot be combined
+    with the estimator's `pca_components`.
+
+    References
+    ----------
+    .. [1] Caron, M., Misra, I., Mairal, J., Goyal, P., Bojanowski, P., Joulin, A.
+       (2020). "Unsupervised Learning of Visual Features by Contrasting Cluster
+       Assignments". NeurIPS.
+
+    Examples
+    --------
+    >>> from skdeepcluster.objectives import CentroidClassification
+    >>> CentroidClassification(temperature=0.2)
+    CentroidClassification(temperature=0.2)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    sees_neck = False  # centroids classify what was clustered
+    spherical = True
+
+    def __init__(self, temperature: float = 0.1) -> None:
+        self.temperature = temperature
+
+    def build(self, n_features: int, n_clusters: int) -> nn.Module:
+        """Build the classifier; see :meth:`Objective.build`."""
+        return CosineHead(n_features, n_clusters, self.temperature)
+
+    def begin(self, head: nn.Module, centroids: Tensor) -> None:
+        """Take the epoch's centroids; see :meth:`Objective.begin`."""
+        assert isinstance(head, CosineHead)
+        head.centroids.copy_(F.normalize(centroids, dim=1))
+
+    def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:
+        """Compute the mean cross-entropy, in nats; see :meth:`Objective.loss`."""
+        return F.cross_entropy(logits, labels)
+
+
+class CosineHead(nn.Module):
+    """Cosines to the centroids over a temperature: nothing to learn."""
+
+    centroids: Tensor
+
+    def __init__(self, n_features: int, n_clusters: int, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.register_buffer("centroids", torch.zeros(n_clusters, n_features))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        cosines = F.linear(F.normalize(embeddings, dim=1), self.centroids)
+        return cosines / self.temperature

@@ -1,0 +1,72 @@
+"""Classification of the clusters, as in DeepCluster and DeepMCAT."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from sklearn.utils._param_validation import Interval
+from torch import Tensor, nn
+
+from skdeepcluster.objectives._base import Objective
+
+
+class ClusterClassification(Objective):
+    """Classify images by the clusters that K-means found, with a linear layer.
+
+    The layer is made anew in every epoch, at the estimator's `learning_rate`, which no
+    schedule changes.
+
+    Parameters
+    ----------
+    momentum : float or None, default=None
+        SGD momentum of the linear layer, in [0, 1). None is the estimator's
+        `momentum`, as in DeepMCAT [1]_; it is 0 in DeepCluster [2]_.
+
+    See Also
+    --------
+    CentroidClassification : The centroids as a classifier, with nothing to learn.
+
+    References
+    ----------
+    .. [1] Kart, T., Bai, W., Glocker, B., Rueckert, D. (2021). "DeepMCAT: Large-Scale
+       Deep Clustering for Medical Image Categorization".
+    .. [2] Caron, M., Bojanowski, P., Joulin, A., Douze, M. (2018). "Deep Clustering for
+       Unsupervised Learning of Visual Features". ECCV.
+
+    Examples
+    --------
+    >>> from skdeepcluster.objectives import ClusterClassification
+    >>> ClusterClassification(momentum=0.0)
+    ClusterClassification(momentum=0.0)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "momentum": [None, Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(self, momentum: float | None = None) -> None:
+        self.momentum = momentum
+
+    def build(self, n_features: int, n_clusters: int) -> nn.Module:
+        """Build the linear layer; see :meth:`Objective.build`."""
+        return LinearHead(n_features, n_clusters)
+
+    def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:
+        """Compute the mean cross-entropy, in nats; see :meth:`Objective.loss`."""
+        return F.cross_entropy(logits, labels)
+
+    def loss_of_guessing(self, n_clusters: int) -> float | None:
+        """Compute the logarithm of the number of clusters, in nats."""
+        return math.log(n_clusters)
+
+
+class LinearHead(nn.Linear):
+    """A linear classifier of pseudo-labels."""
+
+    def reset_parameters(self) -> None:
+        """Weights from N(0, 0.01²), as DeepCluster draws them."""
+        nn.init.normal_(self.weight, std=0.01)
+        nn.init.zeros_(self.bias)

@@ -1,0 +1,23 @@
+import math
+
+import pytest
+import torch
+
+from skdeepcluster.objectives import ClusterClassification
+
+
+def test_the_linear_layer_is_drawn_small_and_again_in_every_epoch():
+    objective = ClusterClassification()
+    head = objective.build(1000, 50)
+    before = head.weight.detach().clone()
+    objective.begin(head, torch.zeros(50, 1000))
+    assert not torch.equal(head.weight, before)
+    assert head.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert (head.bias == 0).all()
+
+
+def test_guessing_costs_the_logarithm_of_the_number_of_clusters():
+    objective = ClusterClassification()
+    loss = objective.loss(torch.zeros(6, 4), torch.tensor([0, 1, 2, 3, 0, 1]), 1)
+    assert float(loss) == pytest.approx(math.log(4))
+    assert objective.loss_of_guessing(4) == math.log(4)
