@@ -34,21 +34,11 @@ from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.sampling import SAMPLERS
 from skdeepcluster._history import History
+from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._saving import SavingMixin
 from skdeepcluster._stopping import Stability
 from skdeepcluster._validation import check_finite, fold, on_another_scale
-from skdeepcluster.objectives import (
-    CentroidClassification,
-    ClusterClassification,
-    Objective,
-)
-
-# What a parameter with parameters of its own is where its value is None.
-_DEFAULTS: dict[str, type[BaseEstimator]] = {
-    "augmentation": Augmentation,
-    "objective": ClusterClassification,
-    "stopping": Stability,
-}
+from skdeepcluster.objectives import Objective
 
 
 class DeepClusterCategorizer(
@@ -477,19 +467,9 @@ class DeepClusterCategorizer(
             )
         flat = {key: value for key, value in parameters.items() if "__" not in key}
         nested = {key: value for key, value in parameters.items() if "__" in key}
-        # What is set below belongs to the clone, and not to the recipe.
+        # What is set then belongs to the clone, and not to the recipe.
         est = clone(cls(**{**RECIPES[name], **flat}))
-        for key in nested:
-            part = key.partition("__")[0]
-            value = getattr(est, part, None)
-            if value is None and part in _DEFAULTS:
-                setattr(est, part, _DEFAULTS[part]())
-            elif not isinstance(value, BaseEstimator):
-                raise ValueError(
-                    f"{key} is of no object: {part}={value!r} has no parameters; give "
-                    "one that has, or leave it out."
-                )
-        return est.set_params(**nested)
+        return set_of_parts(est, nested)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=False)
@@ -528,7 +508,7 @@ class DeepClusterCategorizer(
         """
         for name in ("model_", "embedding_"):  # a fit that fails leaves no mixed model
             self.__dict__.pop(name, None)
-        self._check_parameters()
+        check_parts(self)
         rows, shape = self._check_images(X)
         device = runtime.resolve_device(self.device)
         inputs = inputs_of(self, rows, shape)
@@ -700,21 +680,6 @@ class DeepClusterCategorizer(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # the embedding is float32
         return tags
-
-    def _check_parameters(self) -> None:
-        """Raise ValueError where objects are ill-set, or parameters contradict."""
-        for part in (self.augmentation, self.stopping):
-            if isinstance(part, Augmentation | Stability):
-                part._validate()
-        for part in () if self.objective is None else self.objective._parts():
-            part._validate_params()
-            centroids_classify = isinstance(part, CentroidClassification)
-            if centroids_classify and self.pca_components is not None:
-                raise ValueError(
-                    f"objective={part} classifies embeddings by their centroids, which "
-                    f"pca_components={self.pca_components} puts into another space; "
-                    "set pca_components=None, or take another objective."
-                )
 
     def _draw_seed(self) -> int:
         """A seed for torch, without touching NumPy's global state."""

@@ -1,9 +1,9 @@
-"""Parameters of the estimator as JSON, and back: nothing of it is code."""
+"""Parameters that are objects with parameters: set, checked, and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,6 +11,11 @@ from sklearn.base import BaseEstimator
 from skdeepcluster import objectives
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._stopping import Stability
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+
+Estimator = TypeVar("Estimator", bound=BaseEstimator)
 
 _CLASSES: dict[str, type[BaseEstimator]] = {
     each.__name__: each
@@ -22,6 +27,54 @@ _CLASSES: dict[str, type[BaseEstimator]] = {
         objectives.SwappedPrediction,
     )
 }
+
+# What such a parameter stands for where its value is None.
+_DEFAULTS: dict[str, type[BaseEstimator]] = {
+    "augmentation": Augmentation,
+    "objective": objectives.ClusterClassification,
+    "stopping": Stability,
+}
+
+
+def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
+    """Set parameters such as ``objective__temperature``, and give the estimator.
+
+    Where the object is not there, the default one is put in its place.
+
+    Raises
+    ------
+    ValueError
+        If there is no object that could have such a parameter.
+    """
+    for key in parameters:
+        part = key.partition("__")[0]
+        value = getattr(est, part, None)
+        if value is None and part in _DEFAULTS:
+            setattr(est, part, _DEFAULTS[part]())
+        elif not isinstance(value, BaseEstimator):
+            raise ValueError(
+                f"{key} is of no object: {part}={value!r} has no parameters; give one "
+                "that has, or leave it out."
+            )
+    est.set_params(**parameters)
+    return est
+
+
+def check_parts(est: DeepClusterCategorizer) -> None:
+    """Raise ValueError where an object is ill-set, or contradicts a parameter."""
+    if isinstance(est.augmentation, Augmentation):
+        est.augmentation._validate()
+    if est.stopping is not None:
+        est.stopping._validate()
+    for part in () if est.objective is None else est.objective._parts():
+        part._validate_params()
+        centroids_classify = isinstance(part, objectives.CentroidClassification)
+        if centroids_classify and est.pca_components is not None:
+            raise ValueError(
+                f"objective={part} classifies embeddings by their centroids, which "
+                f"pca_components={est.pca_components} puts into another space; set "
+                "pca_components=None, or take another objective."
+            )
 
 
 def to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:

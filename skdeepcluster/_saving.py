@@ -68,12 +68,12 @@ class SavingMixin(BaseEstimator):
         True
         """
         check_is_fitted(self)
-        backbone = self.model_.architecture.backbone
-        if callable(backbone):
-            raise ValueError(
-                f"backbone={backbone!r} is code, which a model file does not hold; use "
-                "pickle or joblib for this estimator, or a backbone by name."
-            )
+        for backbone in (self.model_.architecture.backbone, self.backbone):
+            if callable(backbone):
+                raise ValueError(
+                    f"backbone={backbone!r} is code, which a model file does not hold; "
+                    "use pickle or joblib for this estimator, or a backbone by name."
+                )
         check_names(self.names_, self.n_clusters_)
         attributes = {name: getattr(self, name) for name in _VALUES}
         # Of JSON, the keys of a dictionary are text.
@@ -112,7 +112,7 @@ class SavingMixin(BaseEstimator):
         try:
             est = cls(**_parameters.from_json(stored.document["parameters"]))
             est._validate_params()
-            est._check_parameters()
+            _parameters.check_parts(est)
             est.model_ = stored.model
             est._restore(stored.arrays, stored.document["attributes"])
         except _model_file.DAMAGED as error:
