@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +20,7 @@ from skdeepcluster._engine.backbones import Architecture
 from skdeepcluster._engine.clustering import Whitening
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
+from skdeepcluster._files import replacing
 
 FORMAT = "skdeepcluster"
 VERSION = 2
@@ -76,17 +76,11 @@ def write(
     header = {"format": FORMAT, "version": str(VERSION)}
     header["model"] = json.dumps(described, default=np.generic.item)
     header["document"] = json.dumps(document, default=np.generic.item)
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {target.parent} to save into.")
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
-    try:
-        save_file(tensors, unfinished, metadata=header)
-        os.replace(unfinished, target)
-    except SafetensorError as error:
-        raise OSError(f"{path} could not be written ({error}).") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        try:
+            save_file(tensors, unfinished, metadata=header)
+        except SafetensorError as error:
+            raise OSError(f"{path} could not be written ({error}).") from error
 
 
 def read(path: str | os.PathLike[str]) -> Stored:

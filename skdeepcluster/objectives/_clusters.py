@@ -67,6 +67,6 @@ class LinearHead(nn.Linear):
     """A linear classifier of pseudo-labels."""
 
     def reset_parameters(self) -> None:
-        """Weights from N(0, 0.01²), as DeepCluster draws them."""
+        """Draw weights from N(0, 0.01²), as DeepCluster does."""
         nn.init.normal_(self.weight, std=0.01)
         nn.init.zeros_(self.bias)
