@@ -39,7 +39,8 @@ ClusterMontageDisplay.from_estimator(est, images[est.labels_ < 8])
 
 # %%
 # What a cluster holds, and where it ends: typical images say what it is, diverse ones
-# how wide it is, and those on the border what it is taken for.
+# how wide it is, doubtful ones what may not belong, and borderline ones what it is
+# taken for.
 
 from skdeepcluster.review import representatives
 

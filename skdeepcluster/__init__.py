@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Augmentation": "_augmentation",
     "ClusterMajorityClassifier": "_majority",
-    "CollapseWarning": "_doubts",
+    "CollapseWarning": "_warnings",
     "DeepClusterCategorizer": "_categorizer",
     "ImageReader": "archive",
     "Stability": "_stopping",
@@ -30,9 +30,9 @@ __all__ = [
 if TYPE_CHECKING:
     from skdeepcluster._augmentation import Augmentation
     from skdeepcluster._categorizer import DeepClusterCategorizer
-    from skdeepcluster._doubts import CollapseWarning
     from skdeepcluster._majority import ClusterMajorityClassifier
     from skdeepcluster._stopping import Stability
+    from skdeepcluster._warnings import CollapseWarning
     from skdeepcluster.archive import ImageReader, load_archive
     from skdeepcluster.metrics import cluster_purity_score
 else:

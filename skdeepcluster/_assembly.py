@@ -16,6 +16,7 @@ from skdeepcluster._engine.augment import Views, random_views
 from skdeepcluster._engine.embedding import View, embed
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.sampling import SAMPLERS
+from skdeepcluster._pixels import pixel_statistics
 from skdeepcluster.objectives import ClusterClassification
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ def inputs_of(
     """How images of that shape enter the network."""
     least = backbones.minimum_size(est.backbone)
     if len(shape) == 1:  # feature vectors are always standardised over the set
-        return Inputs.of(rows, shape, (least, max(shape[0], least)), "dataset")
+        size, standardize = (least, max(shape[0], least)), "dataset"
+        return Inputs(shape, size, standardize, *pixel_statistics(rows, shape))
     height, width = shape[:2]
     if est.image_size is not None:
         height = width = est.image_size
     size = max(height, least), max(width, least)
-    return Inputs.of(rows, shape, size, est.standardize)
+    if est.standardize != "dataset":
+        return Inputs(shape, size, est.standardize)
+    return Inputs(shape, size, est.standardize, *pixel_statistics(rows, shape))
 
 
 def view_of(est: DeepClusterCategorizer, inputs: Inputs) -> View | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -25,6 +24,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdeepcluster import _warnings
 from skdeepcluster._assembly import alternation_of, architecture_of, inputs_of
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._callbacks import monitored
@@ -756,14 +756,9 @@ class DeepClusterCategorizer(
             and std is not None
             and on_another_scale(rows, self.image_shape_, mean, std)
         ):
-            warnings.warn(
-                "The pixels of X are on quite another scale than those that "
-                f"{type(self).__name__} was fitted on (mean {mean.mean():.3g}, "
-                f"standard deviation {std.mean():.3g}), so the clusters may be "
-                "wrong; give them in the units of the fit.",
-                UserWarning,
-                stacklevel=4,
-            )
+            name = type(self).__name__
+            told = _warnings.another_scale(name, float(mean.mean()), float(std.mean()))
+            _warnings.warn(told)
         return self.model_.embed(rows, batch_size=self.batch_size)
 
     def _assign(self, X: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skdeepcluster import _warnings
 from skdeepcluster._engine.alternation import Epoch
 from skdeepcluster._engine.clustering import Clustering
 
 _FIRST_JUDGED_EPOCH = 5
-_OF_USER = 5  # level of the stack, for fit has two decorators
-
-
-class CollapseWarning(ConvergenceWarning):
-    """One cluster takes nearly all images, or the pseudo-labels are not learnt."""
 
 
 class Doubts:
@@ -36,17 +31,10 @@ class Doubts:
         """Judge an epoch, after which so many are done."""
         if self.collapsed or self.n_clusters == 1 or n_done < _FIRST_JUDGED_EPOCH:
             return
-        collapse = find_collapse(epoch)
-        if collapse is not None:
+        found = find_collapse(epoch)
+        if found is not None:
             self.collapsed = True
-            warnings.warn(
-                f"The clusters seem to have collapsed: {collapse}. Try smaller batches "
-                "(batch_size=64), another learning_rate, milder augmentation, "
-                "standardize='dataset' or fewer clusters; where nearly all images are "
-                "alike, it is as it should be.",
-                CollapseWarning,
-                stacklevel=_OF_USER,
-            )
+            _warnings.warn(_warnings.collapse(found), _warnings.CollapseWarning)
 
     def at_the_end(self, clustering: Clustering, last: Epoch, n_done: int) -> None:
         """Judge the final clusters."""
@@ -54,7 +42,7 @@ class Doubts:
             return
         doubt = find_doubt(clustering, last)
         if doubt is not None:
-            warnings.warn(doubt, ConvergenceWarning, stacklevel=_OF_USER)
+            _warnings.warn(doubt, ConvergenceWarning)
 
 
 def find_collapse(epoch: Epoch) -> str | None:
@@ -64,10 +52,8 @@ def find_collapse(epoch: Epoch) -> str | None:
     share = float(sizes.max() / sizes.sum())
     if n_filled == 1 or share > 0.9:
         return f"one cluster has {share:.0%} of the images"
-    objective = epoch.stage.objective
-    guessing = objective.loss_of_guessing(n_filled)
-    guessing = math.inf if guessing is None else guessing
-    if objective.learns_clusters and epoch.loss > 0.99 * guessing:
+    guessing = _loss_of_guessing(epoch, n_filled)
+    if epoch.stage.objective.learns_clusters and epoch.loss > 0.99 * guessing:
         return f"the loss ({epoch.loss:.2f}) is that of guessing ({guessing:.2f})"
     return None
 
@@ -90,28 +76,20 @@ def find_doubt(clustering: Clustering, last: Epoch) -> str | None:
     """
     sizes = clustering.labels.bincount()
     sizes = sizes[sizes > 0]
+    n_clusters = len(sizes)
+    guessing = _loss_of_guessing(last, n_clusters)
+    if not last.stage.objective.learns_clusters and last.loss > 0.9 * guessing:
+        return _warnings.little_learnt(last.loss, guessing)
     median = float(np.median(sizes.cpu().numpy()))
-    objective = last.stage.objective
-    guessing = objective.loss_of_guessing(len(sizes))
-    guessing = math.inf if guessing is None else guessing
-    if not objective.learns_clusters and last.loss > 0.9 * guessing:
-        return (
-            f"Little was learnt: the loss is {last.loss:.2f} and that of guessing "
-            f"{guessing:.2f}. With few images there are few steps in an epoch: raise "
-            "n_epochs, or lower batch_size. Otherwise try milder augmentation; images "
-            "of noise cannot be learnt."
-        )
     if median < 5:
-        return (
-            f"Half of the {len(sizes)} clusters have no more than {median:.0f} images, "
-            "so that hardly anything was grouped; try a smaller n_clusters."
-        )
+        return _warnings.tiny_clusters(n_clusters, median)
     inertia = float(clustering.distances.double().square().sum())
-    if len(sizes) > 1 and inertia > 0.7 * clustering.spread:
-        return (
-            f"{inertia / clustering.spread:.0%} of the variance of the embedding is "
-            f"left within the {len(sizes)} clusters, so that there are probably far "
-            "more kinds of images than that; try a larger n_clusters (the paper's is 8 "
-            "times the number of categories), or more n_epochs."
-        )
+    if n_clusters > 1 and inertia > 0.7 * clustering.spread:
+        return _warnings.mixed_clusters(n_clusters, inertia / clustering.spread)
     return None
+
+
+def _loss_of_guessing(epoch: Epoch, n_clusters: int) -> float:
+    """Infinite where the objective knows of none, so that no loss is above it."""
+    guessing = epoch.stage.objective.loss_of_guessing(n_clusters)
+    return math.inf if guessing is None else guessing

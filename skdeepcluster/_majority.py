@@ -19,6 +19,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdeepcluster._names import check_names
+
 
 class Categorizer(Protocol):
     """A clusterer that knows the clusters of new images, such as K-means."""
@@ -174,7 +176,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If there are no names, a name is empty, or a cluster is not there.
+            If there are no names, one cannot be a name, or a cluster is not there.
 
         Examples
         --------
@@ -193,16 +195,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         n_clusters = len(named._centers())
         if not names:
             raise ValueError("No cluster has a name; give at least one.")
-        for cluster, name in names.items():
-            if cluster not in range(n_clusters):
-                raise ValueError(
-                    f"There is no cluster {cluster!r} to be named {name!r}: clusters "
-                    f"are numbered from 0 to {n_clusters - 1}."
-                )
-            if not name:
-                raise ValueError(
-                    f"The name of cluster {cluster} is empty; leave it out."
-                )
+        names = check_names(names, n_clusters)
         named.classes_, codes = np.unique(list(names.values()), return_inverse=True)
         counts = np.zeros((n_clusters, len(named.classes_)), dtype=np.int64)
         counts[np.array(list(names), dtype=np.intp), codes] = 1

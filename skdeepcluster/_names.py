@@ -1,28 +1,201 @@
-"""What the name of a cluster may be."""
+"""Names of clusters: what they may be, and reading them."""
 
 from __future__ import annotations
 
+import csv
+import os
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # also halves of characters, and line separators
 
 
-def is_one_line(name: str) -> bool:
-    """Whether a name can go into a table and to a terminal as it is."""
-    return not any(unicodedata.category(each) in _CONTROLS for each in name)
+def check_name(name: object, what: str) -> str:
+    """The name, if it can go into a table, a page and to a terminal as it is.
+
+    Parameters
+    ----------
+    name : object
+        What is to be a name.
+    what : str
+        What it is, for the error: "the name of cluster 3".
+
+    Raises
+    ------
+    ValueError
+        If it is no text, blank, longer than a line, or has control characters.
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"{what} is {name!r}, which is not text; give text.")
+    if not name.strip():
+        raise ValueError(f"{what} is empty; give text, or leave the cluster out.")
+    if any(unicodedata.category(character) in _CONTROLS for character in name):
+        raise ValueError(
+            f"{what} holds control characters, such as a line's end; leave them out."
+        )
+    return name
 
 
-def check_names(names: Mapping[int, str], n_clusters: int) -> None:
-    """Raise ValueError where a name is none, or that of a cluster that is not there."""
+def check_names(names: Mapping[int, str], n_clusters: int) -> dict[int, str]:
+    """The names, by cluster in rising order.
+
+    Raises
+    ------
+    ValueError
+        If a cluster is not there, or its name cannot be one.
+    """
     for cluster, name in names.items():
         if cluster not in range(n_clusters):
             raise ValueError(
-                f"names_ has a name for cluster {cluster!r}, and clusters are numbered "
-                f"from 0 to {n_clusters - 1}."
+                f"There is no cluster {cluster!r} to be named {name!r}: clusters are "
+                f"numbered from 0 to {n_clusters - 1}."
             )
-        if not isinstance(name, str) or not is_one_line(name):
+        check_name(name, f"The name of cluster {cluster}")
+    return {int(cluster): str(names[cluster]) for cluster in sorted(names)}
+
+
+def to_json(names: Mapping[int, str], n_clusters: int) -> list[list[Any]]:
+    """Checked names as pairs, for in JSON the keys of a mapping are text."""
+    return [[cluster, name] for cluster, name in check_names(names, n_clusters).items()]
+
+
+def from_json(pairs: list[list[Any]], n_clusters: int) -> dict[int, str]:
+    """Names that :func:`to_json` wrote, checked again."""
+    return check_names({int(cluster): name for cluster, name in pairs}, n_clusters)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a table of names says."""
+
+    categories: dict[int, str] = field(default_factory=dict)
+    """Of clusters that are named."""
+    excluded: frozenset[int] = frozenset()
+    """Images that do not belong to their cluster, as row numbers."""
+
+    def of(self, labels: NDArray[Any]) -> NDArray[np.object_]:
+        """Name images by their clusters.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_images,)
+            Clusters.
+
+        Returns
+        -------
+        ndarray of shape (n_images,), object
+            The category of each; empty where there is none.
+        """
+        named = [self.categories.get(int(label), "") for label in labels]
+        categories = np.array(named, dtype=object)
+        categories[list(self.excluded)] = ""
+        return categories
+
+
+def read_names(
+    path: str | os.PathLike[str], n_clusters: int, labels: NDArray[Any]
+) -> Names:
+    """Read a table of names, such as the report exports.
+
+    Parameters
+    ----------
+    path : str or path
+        CSV, in UTF-8, with commas or semicolons, and the columns `cluster` and
+        `category`; clusters of the same category are one. A cluster that is left out,
+        or whose category is empty, has no name. A column `excluded` may list images
+        that do not belong to their cluster, as row numbers with spaces between.
+    n_clusters : int
+        Clusters that there are.
+    labels : ndarray of shape (n_images,)
+        The cluster of each image.
+
+    Returns
+    -------
+    Names
+
+    Raises
+    ------
+    ValueError
+        If the table is another, or names what is not there.
+    OSError
+        If it cannot be read.
+    """
+    categories: dict[int, str] = {}
+    excluded: set[int] = set()
+    seen: set[int] = set()
+    for where, values in _records(path):
+        cluster = _number(values["cluster"], n_clusters, f"{where}: cluster")
+        if cluster in seen:
             raise ValueError(
-                f"names_ of cluster {cluster} is {name!r}; give a text without control "
-                "characters."
+                f"{where}: cluster {cluster} is there twice; name it once."
             )
+        seen.add(cluster)
+        if category := values["category"]:
+            categories[cluster] = check_name(category, f"{where}: the category")
+        excluded.update(_excluded(values.get("excluded", ""), cluster, labels, where))
+    return Names(categories, frozenset(excluded))
+
+
+def _records(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each row that is not empty stands, and its values by column."""
+    rows = _rows(path)
+    header = [name.strip().lower() for name in rows[0]] if rows else []
+    if not {"cluster", "category"} <= set(header):
+        raise ValueError(
+            f"{path} has no columns cluster and category in its first line; the report "
+            "exports such a table."
+        )
+    for number, row in enumerate(rows[1:], 2):
+        where, values = f"{path}, line {number}", [value.strip() for value in row]
+        if not any(values):
+            continue
+        if len(values) != len(header):
+            raise ValueError(
+                f"{where}: it has {len(values)} fields, and the first line "
+                f"{len(header)}; put a category with a comma into quotation marks."
+            )
+        yield where, dict(zip(header, values, strict=True))
+
+
+def _rows(path: str | os.PathLike[str]) -> list[list[str]]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            delimiter = ";" if first.count(";") > first.count(",") else ","
+            return list(csv.reader(file, delimiter=delimiter, strict=True))
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"{path} is no text in UTF-8; save it as such (in Excel: CSV UTF-8)."
+        ) from None
+    except csv.Error as error:
+        raise ValueError(
+            f"{path} is no table of commas or semicolons ({error})."
+        ) from None
+
+
+def _excluded(
+    text: str, cluster: int, labels: NDArray[Any], where: str
+) -> Iterator[int]:
+    """Row numbers of images that do not belong to the cluster that they are in."""
+    for word in text.split():
+        image = _number(word, len(labels), f"{where}: excluded image")
+        if labels[image] != cluster:
+            raise ValueError(
+                f"{where}: image {image} is in cluster {labels[image]}; the table may "
+                "be of another fit."
+            )
+        yield image
+
+
+def _number(text: str, n: int, what: str) -> int:
+    """A number from 0 to n - 1."""
+    if not (re.fullmatch(r"[0-9]{1,15}", text) and int(text) < n):
+        raise ValueError(f"{what} {text!r} is none of the numbers 0 to {n - 1}.")
+    return int(text)

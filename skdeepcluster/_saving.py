@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skdeepcluster import _model_file, _parameters
+from skdeepcluster import _model_file, _names, _parameters
 from skdeepcluster._engine import runtime
-from skdeepcluster._names import check_names
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -51,7 +50,8 @@ class SavingMixin(BaseEstimator):
         NotFittedError
             Before `fit`.
         ValueError
-            If `backbone` is a callable: its code cannot be saved.
+            If `backbone` is a callable: its code cannot be saved; or if `names_` has
+            a name that cannot be one.
 
         Examples
         --------
@@ -74,10 +74,11 @@ class SavingMixin(BaseEstimator):
                     f"backbone={backbone!r} is code, which a model file does not hold; "
                     "use pickle or joblib for this estimator, or a backbone by name."
                 )
-        check_names(self.names_, self.n_clusters_)
         attributes = {name: getattr(self, name) for name in _VALUES}
-        # Of JSON, the keys of a dictionary are text.
-        attributes["names_"] = [[int(key), name] for key, name in self.names_.items()]
+        try:
+            attributes["names_"] = _names.to_json(self.names_, self.n_clusters_)
+        except ValueError as error:
+            raise ValueError(f"names_ cannot be saved. {error}") from error
         if hasattr(self, "feature_names_in_"):
             attributes["feature_names_in_"] = list(self.feature_names_in_)
         arrays = {name: getattr(self, name) for name in _ARRAYS}
@@ -117,7 +118,7 @@ class SavingMixin(BaseEstimator):
             est._restore(stored.arrays, stored.document["attributes"])
         except _model_file.DAMAGED as error:
             raise _model_file.damaged(path, error) from error
-        est.model_ = est.model_.to(runtime.device_or_cpu(est.device, stacklevel=3))
+        est.model_ = est.model_.to(runtime.device_or_cpu(est.device))
         return est
 
     def _restore(
@@ -133,8 +134,7 @@ class SavingMixin(BaseEstimator):
         if "feature_names_in_" in attributes:
             names = np.array(attributes["feature_names_in_"], dtype=object)
             self.feature_names_in_ = names
-        self.names_ = {int(key): str(name) for key, name in attributes["names_"]}
-        check_names(self.names_, self.n_clusters_)
+        self.names_ = _names.from_json(attributes["names_"], self.n_clusters_)
         self.history_ = {
             name.removeprefix("history_."): values
             for name, values in arrays.items()
@@ -153,5 +153,5 @@ class SavingMixin(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "model_" in state:
-            device = runtime.device_or_cpu(self.device, stacklevel=3)
+            device = runtime.device_or_cpu(self.device)
             self.model_ = self.model_.to(device)

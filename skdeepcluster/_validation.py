@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skdeepcluster._engine.images import first_unusable, pixel_statistics
+from skdeepcluster._pixels import first_unusable, pixel_statistics
 
 _ACCEPTED = (
     "X takes images of shape (n, height, width) or (n, height, width, channels) with "

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skdeepcluster._engine.runtime import fits_on
 
-_BLOCK = 2**22  # pixels read at a time when the whole set is walked
+_BLOCK = 2**22  # pixels copied to a device at a time
 _SHRUNK = 64  # times: what PyTorch resamples at once on a GPU goes little further
 _BLANK = 10  # roundings of the mean: a standard deviation up to it is noise
 
@@ -173,19 +173,6 @@ class Inputs:
     mean: NDArray[np.float64] | None = None
     std: NDArray[np.float64] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        rows: NDArray[Any],
-        shape: tuple[int, ...],
-        size: tuple[int, int],
-        standardize: str | None,
-    ) -> Inputs:
-        """With mean and spread of a set, where the set is standardised."""
-        if standardize != "dataset":
-            return cls(shape, size, standardize)
-        return cls(shape, size, standardize, *pixel_statistics(rows, shape))
-
     @property
     def n_channels(self) -> int:
         """Channels with which images enter the network."""
@@ -211,42 +198,3 @@ def _scale(mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.fl
     """What to divide by: a blank image becomes zeros, not NaN or rounding noise."""
     blank = std <= _BLANK * np.finfo(std.dtype).eps * np.abs(mean)
     return np.where(blank, 1, std)
-
-
-def _blocks(rows: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    step = max(1, _BLOCK // max(1, rows.shape[1]))
-    for start in range(0, len(rows), step):
-        yield start, rows[start : start + step].astype(np.float64)
-
-
-def pixel_statistics(
-    rows: NDArray[Any], shape: tuple[int, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over the set, a value a channel (or a feature).
-
-    Blocks are merged as in Chan, Golub & LeVeque (1983), "Algorithms for computing
-    the sample variance".
-    """
-    channels = shape[-1]
-    count, mean, spread = 0, np.zeros(channels), np.zeros(channels)
-    for _, block in _blocks(rows):
-        values = block.reshape(-1, channels)
-        more, block_mean = len(values), values.mean(0)
-        delta = block_mean - mean
-        spread += values.var(0) * more + delta**2 * count * more / (count + more)
-        mean += delta * more / (count + more)
-        count += more
-    return mean, np.sqrt(spread / count)
-
-
-def first_unusable(rows: NDArray[Any]) -> tuple[int, float] | None:
-    """Row and value of the first pixel that is not a finite float32, or None."""
-    if rows.dtype.kind in "biu":
-        return None
-    for start, block in _blocks(rows):
-        with np.errstate(over="ignore"):
-            bad = ~np.isfinite(block.astype(np.float32))
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            return start + int(row), float(block[row, column])
-    return None

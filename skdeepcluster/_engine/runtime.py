@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+from skdeepcluster import _warnings
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -34,12 +35,12 @@ def resolve_device(name: str | torch.device) -> torch.device:
         ) from error
 
 
-def device_or_cpu(name: str | torch.device, *, stacklevel: int) -> torch.device:
+def device_or_cpu(name: str | torch.device) -> torch.device:
     """The same for a model of another machine, which may have had another device."""
     try:
         return resolve_device(name)
     except ValueError as error:
-        warnings.warn(f"{error} The model was put on the CPU.", stacklevel=stacklevel)
+        _warnings.warn(_warnings.put_on_the_cpu(str(error)))
         return torch.device("cpu")
 
 

@@ -34,7 +34,7 @@ def read_images(path: str | os.PathLike[str]) -> NDArray[Any]:
     --------
     >>> import tempfile
     >>> import numpy as np
-    >>> from skdeepcluster.archive import read_images
+    >>> from skdeepcluster.archive._arrays import read_images
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/set.npz", images=np.zeros((5, 8, 8), np.uint8))
     ...     read_images(f"{folder}/set.npz").shape

@@ -35,6 +35,37 @@ class Unreadable(Exception):  # noqa: N818
 CRASHED = Unreadable("damaged", "Decoding it crashed, or took all memory.")
 
 
+class UnreadableFileError(ValueError):
+    """A file of an archive that should give an image, and does not.
+
+    Parameters
+    ----------
+    path : str
+        As it was given, or relative to the folder; it is not part of the message, for
+        names of files may be names of patients.
+    kind : str
+        "damaged", "unsupported", "too large" or "inaccessible".
+    reason : str
+        A sentence.
+    instead : str
+        The value of ``on_error`` that goes on.
+    """
+
+    def __init__(self, path: str, kind: str, reason: str, instead: str) -> None:
+        super().__init__(
+            f"A file cannot be read: {reason} Its path is the attribute `path` of this "
+            f"error; on_error={instead!r} would go on without it."
+        )
+        self.path = path
+        self.kind = kind
+        self.reason = reason
+        self._instead = instead
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes."""
+        return type(self), (self.path, self.kind, self.reason, self._instead)
+
+
 class Address(NamedTuple):
     """An image in its file; None where that does not apply."""
 

@@ -27,7 +27,6 @@ _PICTURES = (
     b"II+\0",
     b"MM\0+",
 )
-_NOTHING = "Neither DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG nor TIFF."
 
 
 @contextlib.contextmanager
@@ -110,18 +109,27 @@ def _open(path: str) -> ImageFile:
         if compressed:
             raise Unreadable("not an image", "Compressed, and neither NIfTI nor MGH.")
     if preamble or _begins_as_dicom(head):
-        dicom = open(path, "rb")  # noqa: SIM115
-        try:
-            return DicomFile(dicom, size, preamble=preamble)
-        except BaseException:
-            dicom.close()
-            raise
+        return _open_dicom(path, size, preamble)
+    raise Unreadable("not an image", _what_it_is(path, head))
+
+
+def _open_dicom(path: str, size: int, preamble: bool) -> DicomFile:
+    file = open(path, "rb")  # noqa: SIM115
+    try:
+        return DicomFile(file, size, preamble=preamble)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _what_it_is(path: str, head: bytes) -> str:
+    """In place of an image."""
     stem, suffix = os.path.splitext(path)
     if suffix.lower() == ".img" and os.path.isfile(stem + ".hdr"):
-        raise Unreadable("not an image", "The pixels of the .hdr file beside it.")
+        return "The pixels of the .hdr file beside it."
     if all(byte < 128 and (byte > 31 or byte in b"\t\n\r\f") for byte in head):
-        raise Unreadable("not an image", "A text.")
-    raise Unreadable("not an image", _NOTHING)
+        return "A text."
+    return "Neither DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG nor TIFF."
 
 
 def _inflated(path: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
@@ -14,10 +13,16 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from skdeepcluster import _warnings
 from skdeepcluster.archive._choice import Found, choose
-from skdeepcluster.archive._file import CRASHED, Header, Unreadable
+from skdeepcluster.archive._file import (
+    CRASHED,
+    Header,
+    Unreadable,
+    UnreadableFileError,
+)
 from skdeepcluster.archive._formats import open_image
-from skdeepcluster.archive._load import UnreadableFileError, check_options
+from skdeepcluster.archive._options import check_options
 from skdeepcluster.archive._parallel import in_parallel
 from skdeepcluster.archive._pixels import Window, inner, limits, to_square, with_window
 
@@ -151,12 +156,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
                     else:
                         failed.append(row)
         if failed:
-            some = ", ".join(map(str, sorted(failed)[:10]))
-            warnings.warn(
-                f"{len(failed)} of {len(paths)} files give no image, and are blank: "
-                f"row {some}{', ...' if len(failed) > 10 else ''}.",
-                stacklevel=2,
-            )
+            _warnings.warn(_warnings.blank_rows(sorted(failed), len(paths)))
         return images
 
     def _read(
@@ -203,7 +203,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"on_error={self.on_error!r} is neither 'raise' nor 'blank'."
             )
-        return check_options(self.image_size, self.channels, self.frames, window)[1]
+        return check_options(self.image_size, self.channels, self.frames, window).window
 
     def __sklearn_tags__(self) -> Tags:
         """Of strings, one a row."""

@@ -53,45 +53,53 @@ def scan(
     def relative(path: str) -> str:
         return path[start:].replace(os.sep, "/")
 
+    def skip(path: str, reason: Unreadable) -> None:
+        skipped.append((relative(path), reason))
+
     def closed(error: OSError) -> None:
         reason = Unreadable("inaccessible", "The folder cannot be opened.")
-        skipped.append((relative(error.filename), reason))
+        skip(error.filename, reason)
 
     for parent, folders, names in os.walk(root, onerror=closed):
         for name in list(folders):
             path = os.path.join(parent, name)
-            reason = None
-            if name.startswith("."):
-                reason = Unreadable("hidden", "A hidden folder.")
-            elif os.path.islink(path):
-                reason = Unreadable("inaccessible", "A link to a folder.")
-            elif left_out is not None and Path(path).resolve() == left_out:
-                folders.remove(name)
-                continue
+            reason = _why_not_into(path, name)
             if reason is not None:
+                skip(path, reason)
+            if reason is not None or (left_out and Path(path).resolve() == left_out):
                 folders.remove(name)
-                skipped.append((relative(path), reason))
         folders.sort()
         for name in sorted(names):
             path = os.path.join(parent, name)
-            if name.startswith("."):
-                skipped.append((relative(path), Unreadable("hidden", "A hidden file.")))
-                continue
-            try:
-                status = os.stat(path)
-            except OSError:
-                reason = Unreadable("inaccessible", "A link to nowhere.")
-                skipped.append((relative(path), reason))
-                continue
-            if not stat.S_ISREG(status.st_mode):
-                reason = Unreadable("inaccessible", "Not a regular file.")
-                skipped.append((relative(path), reason))
-                continue
-            state = _state(status)
-            if (pixels := pixels_of(path)) is not None:
-                state += " " + _state(os.stat(pixels))
-            files.append(File(relative(path), state))
+            state = _state_of(path, name)
+            if isinstance(state, Unreadable):
+                skip(path, state)
+            else:
+                files.append(File(relative(path), state))
     return sorted(files), skipped
+
+
+def _why_not_into(path: str, name: str) -> Unreadable | None:
+    if name.startswith("."):
+        return Unreadable("hidden", "A hidden folder.")
+    if os.path.islink(path):
+        return Unreadable("inaccessible", "A link to a folder.")
+    return None
+
+
+def _state_of(path: str, name: str) -> str | Unreadable:
+    if name.startswith("."):
+        return Unreadable("hidden", "A hidden file.")
+    try:
+        status = os.stat(path)
+    except OSError:
+        return Unreadable("inaccessible", "A link to nowhere.")
+    if not stat.S_ISREG(status.st_mode):
+        return Unreadable("inaccessible", "Not a regular file.")
+    state = _state(status)
+    if (pixels := pixels_of(path)) is not None:
+        state += " " + _state(os.stat(pixels))
+    return state
 
 
 def pixels_of(path: str) -> str | None:

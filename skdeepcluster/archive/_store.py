@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,9 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from skdeepcluster._files import replacing
 from skdeepcluster.archive._file import Address
+from skdeepcluster.archive._journal import Journal, as_address, remove_journals
 from skdeepcluster.archive._pixels import inner, limits, with_window
 
 _SAMPLE = 512
@@ -38,6 +39,16 @@ class Row(NamedTuple):
     def fingerprint(self) -> str:
         """Equal in two runs only if the stored image is."""
         return f"{self.file}-{self.group}"
+
+
+class _Finished(NamedTuple):
+    """The images of the last run."""
+
+    places: dict[tuple[str, Address], int]
+    """By fingerprint and address."""
+    images: NDArray[Any]
+    limits: list[tuple[float, float]]
+    """What became black and white."""
 
 
 class Store:
@@ -67,12 +78,9 @@ class Store:
         self, folder: Path, image_size: int, channels: int, keep_values: bool
     ) -> None:
         self.folder = folder
-        self._size = image_size
+        self._size, self._channels = image_size, channels
         self._shape = (image_size, image_size, 3)[: 2 if channels == 1 else 3]
         self._dtype = np.dtype(np.float32 if keep_values else np.uint8)
-        name = f"unfinished-{image_size}-{channels}"
-        self._values_path = folder / f"{name}.values"
-        self._rows_path = folder / f"{name}.rows"
         self._lock = FileLock(folder / ".lock", timeout=0)
 
     def __enter__(self) -> Self:
@@ -92,10 +100,10 @@ class Store:
                 "another folder."
             ) from None
         try:
-            self._find_finished()
-            self._find_unfinished()
-            self._files = {key.partition("-")[0] for key, _ in self._finished}
-            self._files |= {key for key, _ in self._decoded}
+            self._finished = self._find_finished()
+            self._journal = Journal(self.folder, self._size, self._channels)
+            self._files = {key.partition("-")[0] for key, _ in self._finished.places}
+            self._files |= {key for key, _ in self._journal.decoded}
         except BaseException:
             self._lock.release()
             raise
@@ -107,60 +115,35 @@ class Store:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._values.close()
-        self._rows.close()
+        self._journal.close()
         self._lock.release()
 
-    def _find_finished(self) -> None:
-        """The images of the last run, by their fingerprints."""
-        self._finished: dict[tuple[str, Address], int] = {}
-        self._limits: list[tuple[float, float]] = []
+    def _find_finished(self) -> _Finished:
+        none = _Finished({}, np.zeros((0, *self._shape), self._dtype), [])
         try:
             index = read_index(self.folder / "index.csv")
             images = np.load(self.folder / "images.npy", mmap_mode="r")
             rows = zip(
                 index["fingerprint"], index["frame"], index["slice"], strict=True
             )
-            found = {
-                (fingerprint, _address(frame, slice_)): row
+            places = {
+                (fingerprint, as_address(frame, slice_)): row
                 for row, (fingerprint, frame, slice_) in enumerate(rows)
             }
             black_and_white = list(zip(index["black"], index["white"], strict=True))
         except Exception:
-            return  # none yet, or spoilt
-        expected = (len(index), *self._shape)
-        if images.shape == expected and images.dtype == self._dtype:
-            self._finished, self._images = found, images
-            self._limits = black_and_white
-
-    def _find_unfinished(self) -> None:
-        """What an interrupted run had decoded."""
-        self._n_bytes = 4 * int(np.prod(self._shape))
-        self._values = open(self._values_path, "a+b")  # noqa: SIM115
-        self._rows = open(  # noqa: SIM115
-            self._rows_path, "a+", encoding="ascii", errors="replace"
-        )
-        self._rows.seek(0)
-        lines = self._rows.read().split("\n")[:-1]
-        whole = self._values.seek(0, os.SEEK_END) // self._n_bytes
-        lines = lines[:whole]
-        self._decoded: dict[tuple[str, Address], int] = {}
-        try:
-            for row, line in enumerate(lines):
-                file, frame, slice_ = line.split(" ")
-                self._decoded[file, _address(frame, slice_)] = row
-        except ValueError:  # spoilt
-            self._decoded, lines = {}, []
-        self._n_rows = len(lines)
-        self._values.truncate(self._n_rows * self._n_bytes)
-        self._rows.truncate(sum(len(line) + 1 for line in lines))
+            return none  # yet, or spoilt
+        if images.shape != (len(index), *self._shape) or images.dtype != self._dtype:
+            return none
+        return _Finished(places, images, black_and_white)
 
     def has(self, row: Row) -> bool:
         """Whether the image need not be decoded."""
-        return (row.fingerprint, row.address) in self._finished or (
-            row.file,
-            row.address,
-        ) in self._decoded
+        decoded = (row.file, row.address) in self._journal.decoded
+        return decoded or self._is_finished(row)
+
+    def _is_finished(self, row: Row) -> bool:
+        return (row.fingerprint, row.address) in self._finished.places
 
     def knows(self, file: str) -> bool:
         """Whether any image of the file was ever decoded.
@@ -186,17 +169,11 @@ class Store:
         images : iterable of (Address, ndarray)
             Values as float32, of the store's size.
         """
-        for address, square in images:
-            self._values.write(square.astype(np.float32, copy=False).tobytes())
-            fields = ("" if part is None else str(part) for part in address)
-            self._decoded[file, address] = self._n_rows
-            self._rows.write(f"{file} {' '.join(fields)}\n")
-            self._n_rows += 1
+        self._journal.add(file, images)
 
     def flush(self) -> None:
         """Make sure that the next run finds what was decoded."""
-        self._values.flush()
-        self._rows.flush()
+        self._journal.flush()
 
     def finish(self, rows: Sequence[Row], index: pd.DataFrame) -> pd.DataFrame:
         """Write the images and their table; a reader sees the old or the new ones.
@@ -213,24 +190,37 @@ class Store:
         DataFrame
             With the columns ``black``, ``white`` and ``fingerprint``.
         """
-        self.flush()
-        values = np.zeros((0, *self._shape), np.float32)
-        if self._n_rows:
-            shape = (self._n_rows, *self._shape)
-            # As plain arrays: each row taken of a memmap is dear.
-            values = np.asarray(np.memmap(self._values_path, np.float32, "r", 0, shape))
+        self._remove_leftovers()
+        with replacing(self.folder / "images.npy") as unfinished:
+            blacks, whites = zip(*self._write(unfinished, rows), strict=True)
+            fingerprints = [row.fingerprint for row in rows]
+            index = index.assign(black=blacks, white=whites, fingerprint=fingerprints)
+            # Without a table nobody takes new images for the old ones.
+            (self.folder / "index.csv").unlink(missing_ok=True)
+        write_table(self.folder / "index.csv", index)
+        remove_journals(self.folder)
+        return index
+
+    def _remove_leftovers(self) -> None:
+        """Of runs that were killed while writing: no other run has the lock now."""
+        for name in ("images.npy", "index.csv", "skipped.csv"):
+            for path in self.folder.glob(f"{name}.*unfinished"):
+                path.unlink()
+
+    def _write(self, path: Path, rows: Sequence[Row]) -> list[tuple[float, float]]:
+        """Write the images; what became black and white in each."""
+        values = self._journal.values()
         of_groups = dict(self._limits_of_groups(rows, values))
-        unfinished = self.folder / "images.npy.unfinished"
         shape = (len(rows), *self._shape)
-        images = np.lib.format.open_memmap(unfinished, "w+", self._dtype, shape)
+        images = np.lib.format.open_memmap(path, "w+", self._dtype, shape)
         ends, target = [], np.asarray(images)
         for number, row in enumerate(rows):
-            old = self._finished.get((row.fingerprint, row.address))
+            old = self._finished.places.get((row.fingerprint, row.address))
             if old is not None:
-                target[number] = self._images[old]
-                ends.append(self._limits[old])
+                target[number] = self._finished.images[old]
+                ends.append(self._finished.limits[old])
                 continue
-            square = values[self._decoded[row.file, row.address]]
+            square = self._square(row, values)
             low, high = np.nan, np.nan
             if self._dtype == np.uint8:
                 low, high = row.window or of_groups[row.group]
@@ -238,39 +228,25 @@ class Store:
             target[number] = square
             ends.append((low, high))
         images.flush()
-        del images, target, values
-        blacks, whites = zip(*ends, strict=True)
-        fingerprints = [row.fingerprint for row in rows]
-        index = index.assign(black=blacks, white=whites, fingerprint=fingerprints)
-        # Without a table nobody takes new images for the old ones.
-        (self.folder / "index.csv").unlink(missing_ok=True)
-        os.replace(unfinished, self.folder / "images.npy")
-        write_table(self.folder / "index.csv", index)
-        for kind in ("values", "rows"):
-            for path in self.folder.glob(f"unfinished-[0-9]*-[13].{kind}"):
-                path.unlink()
-        return index
+        return ends
+
+    def _square(self, row: Row, values: NDArray[np.float32]) -> NDArray[Any]:
+        return values[self._journal.decoded[row.file, row.address]]
 
     def _limits_of_groups(
         self, rows: Sequence[Row], values: NDArray[np.float32]
     ) -> Iterator[tuple[str, tuple[float, float]]]:
         groups: dict[str, list[Row]] = {}
         for row in rows:
-            finished = (row.fingerprint, row.address) in self._finished
-            if row.window is None and not finished:
+            if row.window is None and not self._is_finished(row):
                 groups.setdefault(row.group, []).append(row)
         for group, members in groups.items():
             step = -(-len(members) // _SAMPLE)
-            sample = []
-            for row in members[::step]:
-                square = values[self._decoded[row.file, row.address]]
-                sample.append(square[inner(*row.size, self._size)].ravel())
+            sample = [
+                self._square(row, values)[inner(*row.size, self._size)].ravel()
+                for row in members[::step]
+            ]
             yield group, limits(np.concatenate(sample))
-
-
-def _address(frame: Any, slice_: Any) -> Address:
-    parts = (None if pd.isna(p) or p == "" else int(p) for p in (frame, slice_))
-    return Address(*parts)
 
 
 _TEXT = ("path", "burned_in", "note", "black", "white", "fingerprint")
@@ -314,12 +290,11 @@ def write_table(
     float_format : str or None
         As of pandas.
     """
-    unfinished = path.with_name(path.name + ".unfinished")
-    table.to_csv(
-        unfinished,
-        index=False,
-        float_format=float_format,
-        quoting=csv.QUOTE_NONNUMERIC,  # names of files may hold any character
-        errors="surrogateescape",
-    )
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        table.to_csv(
+            unfinished,
+            index=False,
+            float_format=float_format,
+            quoting=csv.QUOTE_NONNUMERIC,  # names of files may hold any character
+            errors="surrogateescape",
+        )

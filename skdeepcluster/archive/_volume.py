@@ -143,26 +143,7 @@ class VolumeFile:
 
     def pixels(self, address: Address) -> NDArray[Any]:
         """One slice: front, or head, up and the patient's right to the left."""
-        number = address.slice or 0
-        if self._axis in self._flipped:
-            number = self._shape[self._axis] - 1 - number
-        place: list[Any] = [slice(None)] * 3
-        place[self._axis] = number
-        time = address.frame or 0
-        rest = np.unravel_index(time, self._shape[3:]) if len(self._shape) > 3 else ()
-        stored = self._image.dataobj
-        if len(self._image.shape) == 2:
-            values = np.asanyarray(stored)[..., None][tuple(place)]
-        elif self._compressed or self._axis != 2:
-            # Else every slice would inflate the file from its start, or be read voxel
-            # by voxel.
-            if self._whole is None or self._whole[0] != time:
-                self._check_bytes()
-                self._whole = None
-                self._whole = time, np.asanyarray(stored[(..., *rest)])
-            values = self._whole[1][tuple(place)]
-        else:
-            values = np.asanyarray(stored[(*place, *rest)])
+        values = self._stored(address)
         if values.dtype.names:  # red, green, blue
             values = np.stack([values[name] for name in values.dtype.names[:3]], -1)
         if np.iscomplexobj(values):
@@ -176,6 +157,28 @@ class VolumeFile:
             values = values[:, ::-1]
         # From (left to right, back to front) to rows from the top.
         return np.swapaxes(values, 0, 1)[::-1, ::-1]
+
+    def _stored(self, address: Address) -> NDArray[Any]:
+        """One slice as it lies in the file."""
+        number = address.slice or 0
+        if self._axis in self._flipped:
+            number = self._shape[self._axis] - 1 - number
+        place: list[Any] = [slice(None)] * 3
+        place[self._axis] = number
+        time = address.frame or 0
+        rest = np.unravel_index(time, self._shape[3:]) if len(self._shape) > 3 else ()
+        stored = self._image.dataobj
+        if len(self._image.shape) == 2:
+            return np.asanyarray(stored)[..., None][tuple(place)]
+        if self._compressed or self._axis != 2:
+            # Else every slice would inflate the file from its start, or be read voxel
+            # by voxel.
+            if self._whole is None or self._whole[0] != time:
+                self._check_bytes()
+                self._whole = None
+                self._whole = time, np.asanyarray(stored[(..., *rest)])
+            return self._whole[1][tuple(place)]
+        return np.asanyarray(stored[(*place, *rest)])
 
     def _check_bytes(self) -> None:
         scaled = max(8, self._image.get_data_dtype().itemsize)

@@ -5,10 +5,10 @@ from skdeepcluster.review._history import TrainingHistoryDisplay
 from skdeepcluster.review._label_map import ClusterLabelDisplay
 from skdeepcluster.review._merge_tree import MergeTreeDisplay
 from skdeepcluster.review._montage import ClusterMontageDisplay
-from skdeepcluster.review._names import series_vote
 from skdeepcluster.review._report import write_report
 from skdeepcluster.review._summary import cluster_table, representatives
 from skdeepcluster.review._tree import merge_clusters
+from skdeepcluster.review._votes import series_vote
 
 __all__ = [
     "ClusterLabelDisplay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,31 +69,3 @@ class Assignment:
 def embedded(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[np.float32]:
     """What `transform` gives, as an array also where set_output asks for a table."""
     return np.asarray(estimator.transform(X))
-
-
-def spread_over(points: NDArray[Any], n: int) -> list[int]:
-    """Points far from each other, the first of them first.
-
-    Each next one is the farthest from all that were chosen (Gonzalez, 1985, "Clustering
-    to minimize the maximum intercluster distance").
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_points, n_dimensions)
-        At least one.
-    n : int
-        How many; all, where there are fewer.
-
-    Returns
-    -------
-    list of int
-        Row numbers.
-    """
-    chosen = [0]
-    gaps = np.linalg.norm(points - points[0], axis=1)
-    while len(chosen) < min(n, len(points)):
-        gaps[chosen[-1]] = -1  # equal points are chosen once each, too
-        chosen.append(int(gaps.argmax()))
-        gaps = np.minimum(gaps, np.linalg.norm(points - points[chosen[-1]], axis=1))
-        gaps[chosen] = -1
-    return chosen

@@ -117,35 +117,45 @@ class TrainingHistoryDisplay:
         if self.axes_.shape != (n_panels,):
             raise ValueError(f"axes are {self.axes_.shape}, and panels {n_panels}.")
         self.figure_: Any = self.axes_[0].figure
-        loss, agreement, sizes = self.axes_[0], self.axes_[1], self.axes_[-1]
-        history = self.history
-        epochs = np.arange(1, len(history["loss"]) + 1)
-        loss.plot(epochs, history["loss"], marker=".")
-        loss.set(title="Loss", ylabel="cross-entropy (nats)", ylim=(0, None))
-        before = history["nmi_previous"]
-        agreement.plot(epochs, before, marker=".", label="with the epoch before")
-        agreement.set(
-            title="NMI with the previous epoch", ylabel="NMI t/t−1", ylim=(0, 1)
-        )
-        if "nmi" in self.scores:
-            known = self.scores["nmi"]
-            agreement.plot(epochs, known, marker=".", label="with known classes")
-            agreement.legend(loc="lower right")
-            agreement.set(title="NMI", ylabel="NMI")
-        for name, panel in zip(others, self.axes_[2:-1], strict=True):
-            panel.plot(epochs, self.scores[name], marker=".")
-            panel.set(title=_TITLES.get(name, name), ylabel="against known classes")
-            if name == "purity":
-                panel.set(ylim=(0, 1))
-        for name in ("largest", "median", "smallest"):
-            sizes.plot(epochs, history[f"{name}_cluster"], marker=".", label=name)
-        sizes.set(title="Images in a cluster", ylabel="images", ylim=(0, None))
-        sizes.legend()
-        for panel in self.axes_:
-            panel.set_xlabel("epoch")
-            panel.xaxis.get_major_locator().set_params(integer=True)
-            panel.spines[["top", "right"]].set_visible(False)
+        self._plot_loss(self.axes_[0])
+        self._plot_nmi(self.axes_[1])
+        for name, ax in zip(others, self.axes_[2:-1], strict=True):
+            self._plot_score(ax, name)
+        self._plot_sizes(self.axes_[-1])
+        for ax in self.axes_:
+            ax.set_xlabel("epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.spines[["top", "right"]].set_visible(False)
         return self
+
+    def _plot_loss(self, ax: Axes) -> None:
+        _plot_line(ax, self.history["loss"])
+        ax.set(title="Loss", ylabel="cross-entropy (nats)", ylim=(0, None))
+
+    def _plot_nmi(self, ax: Axes) -> None:
+        _plot_line(ax, self.history["nmi_previous"], label="with the epoch before")
+        ax.set(title="NMI with the previous epoch", ylabel="NMI t/t−1", ylim=(0, 1))
+        if "nmi" in self.scores:
+            _plot_line(ax, self.scores["nmi"], label="with known classes")
+            ax.legend(loc="lower right")
+            ax.set(title="NMI", ylabel="NMI")
+
+    def _plot_score(self, ax: Axes, name: str) -> None:
+        _plot_line(ax, self.scores[name])
+        ax.set(title=_TITLES.get(name, name), ylabel="against known classes")
+        if name == "purity":
+            ax.set(ylim=(0, 1))
+
+    def _plot_sizes(self, ax: Axes) -> None:
+        for name in ("largest", "median", "smallest"):
+            _plot_line(ax, self.history[f"{name}_cluster"], label=name)
+        ax.set(title="Images in a cluster", ylabel="images", ylim=(0, None))
+        ax.legend()
+
+
+def _plot_line(ax: Axes, values: NDArray[Any], label: str | None = None) -> None:
+    """A value an epoch, from the first on."""
+    ax.plot(np.arange(1, len(values) + 1), values, marker=".", label=label)
 
 
 def _scores(monitor: ScoringMonitor, n_epochs: int) -> dict[str, NDArray[np.float64]]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from skdeepcluster import __version__
+from skdeepcluster._files import replacing
 
 _PAGE = files("skdeepcluster.review") / "page"
 # In the order in which they need each other.
 _SCRIPTS = (
+    "shared.js",
     "clustering.js",
     "naming.js",
     "csv.js",
@@ -26,7 +27,11 @@ _SCRIPTS = (
     "completion.js",
     "cards.js",
     "opened.js",
-    "toolbar.js",
+    "categories.js",
+    "theme.js",
+    "actions.js",
+    "fields.js",
+    "files.js",
     "report.js",
     "keys.js",
 )
@@ -38,10 +43,7 @@ def as_json(data: Any) -> Markup:
     Plain ASCII: what is no valid text, such as a file name that was not UTF-8, is
     escaped like all else.
     """
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
+    return htmlsafe_json_dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def write_html(
@@ -65,31 +67,27 @@ def write_html(
     with_image_names : bool
         Whether `data` has names of images, of which the page warns.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {target.parent} to write into.")
-    style = _asset("report.css")
-    scripts = [_asset(name) for name in _SCRIPTS]
+    with replacing(path) as unfinished:
+        style = _asset("report.css")
+        scripts = [_asset(name) for name in _SCRIPTS]
+        page = _template().stream(
+            title=title.encode("utf-8", "replace").decode(),
+            policy=_policy(style, scripts),
+            style=Markup(style),
+            scripts=[Markup(script) for script in scripts],
+            data=as_json(data),
+            sheets=(Markup(base64.b64encode(sheet).decode()) for sheet in sheets),
+            with_image_names=with_image_names,
+            version=__version__,
+        )
+        page.dump(str(unfinished), encoding="utf-8")
+
+
+def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_asset)
     )
-    page = environment.get_template("report.html.j2").stream(
-        title=title.encode("utf-8", "replace").decode(),
-        policy=_policy(style, scripts),
-        style=Markup(style),
-        scripts=[Markup(script) for script in scripts],
-        data=as_json(data),
-        sheets=(Markup(base64.b64encode(sheet).decode()) for sheet in sheets),
-        with_image_names=with_image_names,
-        version=__version__,
-    )
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            page.dump(file, encoding="utf-8")
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    return environment.get_template("report.html.j2")
 
 
 def _asset(name: str) -> str:

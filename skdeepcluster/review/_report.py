@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.cluster.hierarchy import leaves_list
 from sklearn.metrics import pairwise_distances
 
+from skdeepcluster._names import check_names
 from skdeepcluster.review._assignment import Assignment
 from skdeepcluster.review._page import as_json, write_html
 from skdeepcluster.review._shown import Detail, Shown
@@ -33,13 +34,14 @@ _DETAILS = (
     Detail(32, 6, 2),
     Detail(32, 3, 1),
 )
-_LIMIT = (
-    29_000_000  # bytes of pictures and data; style and scripts take less than 0.1e6
-)
+# Bytes of pictures and data; style and scripts take less than 0.1e6.
+_LIMIT = 29_000_000
 _JUDGED = 20  # clusters after which it is known whether all will fit
 _N_COLUMNS = 12  # of a sheet of thumbnails
 _N_NEAR = 8  # clusters that one is said to look like
 _NIGHT = 10  # grey around pictures, as in the style
+
+_Drawn = tuple[dict[str, Any], bytes]  # what the page says of a cluster, and a picture
 
 
 def write_report(
@@ -55,10 +57,10 @@ def write_report(
     """Write the page on which a person names the clusters.
 
     It is one HTML file that opens in a browser from a disk, loads nothing and sends
-    nothing. It shows the images of each cluster that are most typical, varied, doubtful
-    and close to other clusters, takes names, and gives them back as ``names.csv``: the
-    columns are ``cluster``, ``category`` and ``excluded`` (row numbers of images that
-    were marked as not belonging, separated by spaces).
+    nothing. It shows typical, diverse, doubtful and borderline images of each cluster
+    (as :func:`representatives` chooses them), takes names, and gives them back as
+    ``names.csv``: the columns are ``cluster``, ``category`` and ``excluded`` (row
+    numbers of images that were marked as not belonging, separated by spaces).
 
     Parameters
     ----------
@@ -156,7 +158,7 @@ def write_page(
     title : str, default="Clusters"
         Heading of the page.
     """
-    given = _checked_names(names or {}, len(centers))
+    given = check_names(names or {}, len(centers))
     if image_names is not None and len(image_names) != len(images):
         raise ValueError(
             f"image_names has {len(image_names)} names, and there are {len(images)} "
@@ -168,7 +170,8 @@ def write_page(
     tree = merge_tree(centers[clusters], sizes)
     order = leaves_list(tree) if len(clusters) > 1 else np.zeros(1, dtype=int)
     near = _nearest(centers[clusters])
-    cards, sheets = _draw(images, assignment, members, image_names)
+    drawn = _draw(images, assignment, members, image_names)
+    cards = [card for card, _ in drawn]
     for card, others in zip(cards, near, strict=True):
         card["near"] = clusters[others].tolist()
     data = {
@@ -184,24 +187,9 @@ def write_page(
         path,
         title=title,
         data=data,
-        sheets=sheets,
+        sheets=[sheet for _, sheet in drawn],
         with_image_names=image_names is not None,
     )
-
-
-def _checked_names(names: Mapping[int, str], n_clusters: int) -> dict[int, str]:
-    for cluster, name in names.items():
-        if cluster not in range(n_clusters):
-            raise ValueError(
-                f"There is no cluster {cluster!r} to be named {name!r}: clusters are "
-                f"numbered from 0 to {n_clusters - 1}."
-            )
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(
-                f"The name of cluster {cluster} is {name!r}; give a text that is not "
-                "empty, or leave the cluster out."
-            )
-    return {int(cluster): str(names[cluster]) for cluster in sorted(names)}
 
 
 def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
@@ -215,7 +203,7 @@ def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
 def _digest(
     assignment: Assignment, centers: NDArray[Any], names: Mapping[int, str]
 ) -> str:
-    """What tells this page's work from another's in the memory of a browser."""
+    """What tells this page's work from another's in a browser's storage."""
     digest = hashlib.sha256(assignment.labels.tobytes())
     digest.update(np.ascontiguousarray(centers).tobytes())
     digest.update(as_json(names).encode())
@@ -227,26 +215,34 @@ def _draw(
     assignment: Assignment,
     members: dict[int, NDArray[np.intp]],
     image_names: Sequence[str] | None,
-) -> tuple[list[dict[str, Any]], list[bytes]]:
+) -> list[_Drawn]:
     """Data and pictures of all clusters, as rich as the limit allows."""
     n_typical = _DETAILS[0].n_typical
     typical = np.concatenate([rows[:n_typical] for rows in members.values()])
     shown = GreyRange.of_some(images, typical)
-    for detail in _DETAILS:
-        cards: list[dict[str, Any]] = []
-        sheets: list[bytes] = []
-        n_bytes = 0
+
+    def drawn(detail: Detail) -> Iterator[_Drawn]:
         for card, rows in _cards(assignment, members, detail, image_names):
-            cards.append(card)
-            sheets.append(_sheet(images, rows, detail.tile, shown))
-            n_bytes += len(sheets[-1]) * 4 // 3 + len(as_json(card))
-            done, judged = len(cards), min(_JUDGED, len(members))
-            too_large = done >= judged and n_bytes * len(members) > _LIMIT * done
-            if too_large and detail != _DETAILS[-1]:
-                break
-        else:
-            break
-    return cards, sheets
+            yield card, _sheet(images, rows, detail.tile, shown)
+
+    for detail in _DETAILS[:-1]:
+        fitting = _if_they_fit(drawn(detail), len(members))
+        if fitting is not None:
+            return fitting
+    return list(drawn(_DETAILS[-1]))
+
+
+def _if_they_fit(drawn: Iterator[_Drawn], n: int) -> list[_Drawn] | None:
+    """All n, or None as soon as they are seen to go beyond the limit."""
+    done = []
+    n_bytes = 0
+    for card, sheet in drawn:
+        done.append((card, sheet))
+        n_bytes += len(sheet) * 4 // 3 + len(as_json(card))
+        is_known = len(done) >= min(_JUDGED, n)
+        if is_known and n_bytes * n > _LIMIT * len(done):
+            return None
+    return done
 
 
 def _cards(

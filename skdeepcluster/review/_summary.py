@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skdeepcluster.review._assignment import Assignment, spread_over
+from skdeepcluster.review._assignment import Assignment
+from skdeepcluster.review._representatives import KINDS, choose
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -107,6 +108,7 @@ def _described(
     distances = assignment.distances[rows].astype(np.float64)
     next_ones, counts = np.unique(assignment.others[rows], return_counts=True)
     neighbor = int(next_ones[counts.argmax()])
+    chosen = choose(assignment, rows, {"typical": n_images, "doubtful": n_images})
     return {
         "cluster": cluster,
         "size": len(rows),
@@ -115,8 +117,8 @@ def _described(
         "distance_std": distances.std(),
         "neighbor": -1 if neighbor == cluster else neighbor,
         "margin": assignment.margins[rows].astype(np.float64).mean(),
-        "typical": rows[:n_images].tolist(),
-        "doubtful": rows[::-1][:n_images].tolist(),
+        "typical": chosen["typical"].tolist(),
+        "doubtful": chosen["doubtful"].tolist(),
     }
 
 
@@ -148,21 +150,28 @@ def representatives(
 
         - cluster: its number;
         - kind: "typical" for those nearest to the centre, the nearest first; "diverse"
-          for images as far from each other as can be, beginning with the most typical
-          one (farthest-first traversal, Gonzalez, 1985); "border" for those that nearly
-          went to another cluster, the nearest miss first;
+          for images far from each other, beginning with the most typical one
+          (farthest-first traversal, Gonzalez, 1985); "doubtful" for those farthest
+          from the centre, the farthest first; "borderline" for those that nearly went
+          to another cluster, the nearest miss first;
         - rank: from 0, within cluster and kind;
         - image: the row number in X;
         - distance: to the centre, in [0, 2];
         - margin: how much farther the next centre is, at least 0;
         - neighbor: the cluster of that centre, -1 where there is none.
 
-        Clusters without images are left out.
+        Clusters without images are left out, and "borderline" where there is only one
+        cluster.
 
     Raises
     ------
     ValueError
         If `n` is less than 1, or `embedding` is not that of these images.
+
+    Notes
+    -----
+    In a cluster of more than 2,000 images, diverse ones are sought among at most 2,000,
+    taken evenly from the most typical to the most doubtful.
 
     Examples
     --------
@@ -173,31 +182,37 @@ def representatives(
     >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
     >>> table = representatives(est.fit(images), images, n=4)
     >>> table["kind"].value_counts().to_dict()
-    {'typical': 12, 'diverse': 12, 'border': 12}
+    {'typical': 12, 'diverse': 12, 'doubtful': 12, 'borderline': 12}
     """
     _check_n(n, "n")
     assignment = Assignment.of(estimator, X, embedding)
-    parts = []
-    for cluster, rows in assignment.members().items():
-        border = rows[np.argsort(assignment.margins[rows], kind="stable")]
-        kinds = {
-            "typical": rows[:n],
-            "diverse": rows[spread_over(assignment.embedding[rows], n)],
-            "border": border[:n],
+    return pd.concat(
+        [
+            _ranked(assignment, cluster, kind, images)
+            for cluster, rows in assignment.members().items()
+            for kind, images in choose(
+                assignment, rows, dict.fromkeys(KINDS, n)
+            ).items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _ranked(
+    assignment: Assignment, cluster: int, kind: str, images: NDArray[np.intp]
+) -> pd.DataFrame:
+    others = assignment.others[images]
+    return pd.DataFrame(
+        {
+            "cluster": cluster,
+            "kind": kind,
+            "rank": np.arange(len(images)),
+            "image": images,
+            "distance": assignment.distances[images],
+            "margin": assignment.margins[images],
+            "neighbor": np.where(others == cluster, -1, others),
         }
-        for kind, images in kinds.items():
-            others = assignment.others[images]
-            part = {
-                "cluster": cluster,
-                "kind": kind,
-                "rank": np.arange(len(images)),
-                "image": images,
-                "distance": assignment.distances[images],
-                "margin": assignment.margins[images],
-                "neighbor": np.where(others == cluster, -1, others),
-            }
-            parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True)
+    )
 
 
 def _check_n(n: int, name: str) -> None:

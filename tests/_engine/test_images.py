@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from skdeepcluster._engine.images import Images, first_unusable, pixel_statistics
+from skdeepcluster._engine.images import Images
+from skdeepcluster._pixels import pixel_statistics
 
 CPU = torch.device("cpu")
 
@@ -172,22 +173,3 @@ def test_an_error_while_reading_ahead_is_not_lost(rows):
     next(batches)
     with pytest.raises(IndexError):
         next(batches)
-
-
-def test_statistics_in_blocks(monkeypatch, rows):
-    whole = pixel_statistics(rows, (6, 5, 3))
-    monkeypatch.setattr("skdeepcluster._engine.images._BLOCK", 200)
-    np.testing.assert_allclose(pixel_statistics(rows, (6, 5, 3)), whole)
-    values = rows.reshape(-1, 3)
-    np.testing.assert_allclose(whole, [values.mean(0), values.std(0)])
-
-
-def test_the_first_unusable_pixel(monkeypatch):
-    monkeypatch.setattr("skdeepcluster._engine.images._BLOCK", 10)
-    rows = np.zeros((9, 5))
-    assert first_unusable(rows) is None
-    rows[7, 2] = 1e300
-    assert first_unusable(rows) == (7, 1e300)
-    rows[4, 1] = np.inf
-    assert first_unusable(rows) == (4, np.inf)
-    assert first_unusable(np.zeros((2, 2), np.uint8)) is None

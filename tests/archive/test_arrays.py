@@ -3,7 +3,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from skdeepcluster.archive import read_array, read_images
+from skdeepcluster.archive._arrays import read_array, read_images
 
 
 def test_npy_is_mapped_not_read(tmp_path):

@@ -16,7 +16,7 @@ from pydicom.uid import (
 )
 
 from skdeepcluster.archive import _dicom
-from skdeepcluster.archive._dicom import coded_size
+from skdeepcluster.archive._dicom_pixels import coded_size
 from skdeepcluster.archive._file import Address, Unreadable
 from skdeepcluster.archive._formats import open_image
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skdeepcluster.archive import UnreadableFileError, _load, load_archive
+from skdeepcluster.archive import UnreadableFileError, _decode, _store, load_archive
 from skdeepcluster.archive._file import Unreadable
 
 
@@ -128,7 +128,7 @@ def test_a_store_is_mapped_and_gives_the_same(messy, tmp_path):
 def decoded(monkeypatch):
     """The names of files whose pixels are decoded."""
     names = []
-    open_image = _load.open_image
+    open_image = _decode.open_image
 
     class Spy:
         def __init__(self, path):
@@ -149,7 +149,7 @@ def decoded(monkeypatch):
             names.append(os.path.basename(self.path))
             return self.file.pixels(address)
 
-    monkeypatch.setattr(_load, "open_image", Spy)
+    monkeypatch.setattr(_decode, "open_image", Spy)
     return names
 
 
@@ -224,7 +224,7 @@ def test_when_a_phase_is_damaged_the_next_one_is_read(cine):
 
 def test_a_phase_whose_pixels_cannot_be_decoded(cine, monkeypatch):
     first = load(cine, window=None).index["path"][0]
-    read = _load.open_image
+    read = _decode.open_image
 
     def failing(path):
         if path.endswith(first):
@@ -244,7 +244,7 @@ def test_a_phase_whose_pixels_cannot_be_decoded(cine, monkeypatch):
             return File()
         return read(path)
 
-    monkeypatch.setattr(_load, "open_image", failing)
+    monkeypatch.setattr(_decode, "open_image", failing)
     for frames in ("first", "all"):
         archive = load(cine, window=None, frames=frames)
         assert archive.skipped["reason"].tolist() == ["So it is."]
@@ -253,7 +253,7 @@ def test_a_phase_whose_pixels_cannot_be_decoded(cine, monkeypatch):
 
 KILLED = """
 import os, sys
-from skdeepcluster.archive import _load, load_archive
+from skdeepcluster.archive import load_archive
 count = 0
 def progress(stage, done, total):
     global count
@@ -275,6 +275,30 @@ def test_an_interrupted_run_goes_on(stage, frames, messy, tmp_path, decoded):
     n_before = len(decoded) - n_images
     assert 0 < n_before < n_images
     same_as_a_fresh_store(messy, tmp_path, frames=frames)
+
+
+@pytest.mark.parametrize("name", ["images.npy.unfinished", "index.csv.1.unfinished"])
+def test_what_a_killed_run_was_writing_is_removed(name, messy, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / name).write_bytes(b"half")
+    load(messy, tmp_path / "store")
+    assert not (tmp_path / "store" / name).exists()
+
+
+def test_an_error_while_writing_leaves_the_store_as_it_was(
+    messy, tmp_path, monkeypatch, decoded
+):
+    first = load(messy, tmp_path / "store")
+    with monkeypatch.context() as patch:
+        patch.setattr(_store, "with_window", None)
+        with pytest.raises(TypeError):
+            load(messy, tmp_path / "store", window=(0, 10))
+    found = {path.name for path in (tmp_path / "store").iterdir()}
+    assert not [name for name in found if name.endswith(".unfinished")]
+    decoded.clear()
+    again = load(messy, tmp_path / "store")
+    assert decoded == []
+    np.testing.assert_array_equal(first.images, again.images)
 
 
 def test_a_store_in_use_is_refused(messy, tmp_path):
@@ -330,7 +354,7 @@ def test_a_pair_whose_pixels_change(tmp_path):
 
 def test_more_images_than_are_decoded_at_once(messy, monkeypatch):
     expected = load(messy, frames="all")
-    monkeypatch.setattr(_load, "_IMAGES", 3)
+    monkeypatch.setattr(_decode, "_IMAGES", 3)
     found = load(messy, frames="all")
     np.testing.assert_array_equal(found.images, expected.images)
 

@@ -52,6 +52,7 @@ def test_what_a_card_says_and_shows(tmp_path):
         members = np.flatnonzero(labels == card["number"])
         assert card["size"] == len(members)
         assert card["distance"] == pytest.approx(distances[members].mean(), abs=1e-4)
+        assert set(card["views"]) == {"typical", "diverse", "doubtful", "borderline"}
         shown = {name: np.take(card["rows"], v) for name, v in card["views"].items()}
         typical = members[np.argsort(distances[members])]
         assert shown["typical"].tolist() == typical[:12].tolist()
@@ -164,7 +165,7 @@ def test_hostile_names(page_of):
     ("options", "message"),
     [
         ({"names": {5: "x"}}, "There is no cluster 5 .* from 0 to 4"),
-        ({"names": {0: " "}}, "name of cluster 0 is ' '"),
+        ({"names": {0: " "}}, "name of cluster 0 is empty"),
         ({"names": {0: 3}}, "name of cluster 0 is 3"),
         ({"image_names": ["x"]}, "has 1 names, and there are 20 images"),
     ],

@@ -195,7 +195,7 @@ def test_an_opened_cluster_is_named(visit):
     page.locator("#sort").select_option("number")
     card(page, 1).locator(".montage").click()
     take = page.locator("#near button.take:visible")
-    expect(take).to_have_text("Take the name “foot”")
+    expect(take).to_have_text("Use the name “foot”")
     take.click()
     expect(page.locator("#opened-name")).to_have_value("foot")
     page.keyboard.press("j")
@@ -218,7 +218,7 @@ def test_an_opened_cluster_is_named(visit):
 def test_keys_of_a_letter_can_be_switched_off(visit):
     page = visit(n_clusters=3, names={0: "foot"})
     page.keyboard.press("?")
-    page.get_by_label("Keys of a single letter").uncheck()
+    page.get_by_label("Single-letter keys").uncheck()
     page.keyboard.press("Escape")
     reload(page)
     card(page, 1).focus()
@@ -309,13 +309,13 @@ def test_what_is_exported_can_be_imported(visit, tmp_path, page_of):
     [
         ("", "the first line has to name the columns"),
         ("a,b\n1,2\n", "the first line has to name the columns"),
-        ("cluster,category\n5,x\n", "line 2: “5” is no cluster"),
+        ("cluster,category\n5,x\n", "line 2: “5” is not a cluster"),
         ("cluster,category\n0,x\n0,y\n", "line 3: cluster 0 is there twice"),
         ('cluster,category\n0,"x\n', "a quotation mark is not closed"),
         ("cluster,category\n0,x,y\n", "line 2: it has 3 fields"),
-        ("cluster,category,excluded\n0,x,99\n", "line 2: “99” is no image"),
+        ("cluster,category,excluded\n0,x,99\n", "line 2: “99” is not an image"),
         ("cluster,category,excluded\n0,x,4\n", "line 2: image 4 is in cluster 1"),
-        (b"cluster,category\n0,\xe4\n", "it is no UTF-8 text"),
+        (b"cluster,category\n0,\xe4\n", "it is not UTF-8 text"),
     ],
     ids=range(9),
 )
@@ -323,7 +323,7 @@ def test_a_bad_import_changes_nothing(visit, tmp_path, text, message):
     page = visit(n_clusters=5, n_each=4, names={3: "kept"})
     import_text(page, tmp_path, text)
     expect(page.locator("#message")).to_contain_text(message)
-    expect(page.locator("#message")).to_contain_text("Nothing is changed")
+    expect(page.locator("#message")).to_contain_text("Nothing was changed")
     assert exported(page)[1:] == [["3", "kept", ""]]
 
 
@@ -335,10 +335,10 @@ def test_names_are_kept_in_the_browser(visit):
     expect(name_field(page, 0)).to_have_value("given")
     expect(name_field(page, 1)).to_have_value("mine")
     page.get_by_role("button", name="Start again…").click()
-    page.locator("#sure").get_by_role("button", name="Keep them").click()
+    page.locator("#confirm-restart").get_by_role("button", name="Keep them").click()
     expect(name_field(page, 1)).to_have_value("mine")
     page.get_by_role("button", name="Start again…").click()
-    page.locator("#sure").get_by_role("button", name="Start again").click()
+    page.locator("#confirm-restart").get_by_role("button", name="Start again").click()
     expect(name_field(page, 1)).to_have_value("")
     expect(name_field(page, 0)).to_have_value("given")
 
@@ -366,7 +366,7 @@ def test_a_browser_that_keeps_nothing(visit):
     name_field(page, 1).fill("mine")
     name_field(page, 1).press("Enter")
     expect(page.locator("#message")).to_have_text("Cluster 1 named “mine”.")
-    expect(page.locator("#unkept")).to_contain_text("keeps no names: export them")
+    expect(page.locator("#not-stored")).to_contain_text("stores no names: export them")
     assert exported(page)[1:] == [["1", "mine", ""]]
 
 
@@ -395,7 +395,7 @@ def test_search_and_sort(visit):
     page.locator("#search").fill("1")
     expect(page.locator(".card:visible")).to_have_count(1)
     page.locator("#search").fill("nothing")
-    expect(page.locator("#none")).to_be_visible()
+    expect(page.locator("#no-match")).to_be_visible()
     page.get_by_role("button", name="Show all").click()
     page.locator("#sort").select_option("number")
     numbers = page.locator(".card").evaluate_all(

@@ -3,7 +3,8 @@ import pytest
 
 from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster.review import cluster_table, representatives
-from skdeepcluster.review._assignment import Assignment, spread_over
+from skdeepcluster.review._assignment import Assignment
+from skdeepcluster.review._representatives import KINDS
 
 
 def all_distances(est, X):
@@ -65,6 +66,7 @@ def test_table_of_other_images_and_of_one_cluster(fitted, digits):
 
 def test_representatives(fitted, digits):
     table = representatives(fitted, digits[0], n=4)
+    assert set(table["kind"]) == set(KINDS)
     assignment = Assignment.of(fitted, digits[0])
     for (cluster, kind), part in table.groupby(["cluster", "kind"]):
         images = part["image"].to_numpy()
@@ -77,16 +79,20 @@ def test_representatives(fitted, digits):
         if kind == "typical":
             best = np.sort(assignment.distances[members])[: len(images)]
             np.testing.assert_array_equal(part["distance"], best)
-        elif kind == "border":
+        elif kind == "doubtful":
+            worst = np.sort(assignment.distances[members])[::-1][: len(images)]
+            np.testing.assert_array_equal(part["distance"], worst)
+        elif kind == "borderline":
             least = np.sort(assignment.margins[members])[: len(images)]
             np.testing.assert_array_equal(part["margin"], least)
             np.testing.assert_array_equal(part["neighbor"], assignment.others[images])
 
 
-def test_spread_over_takes_corners_before_what_lies_between():
-    points = np.array([[0.0, 0], [0.1, 0], [5, 0], [5, 5], [4.9, 5], [0, 0]])
-    assert spread_over(points, 3) == [0, 3, 2]
-    assert sorted(spread_over(points, 99)) == list(range(6))
+def test_representatives_of_one_cluster(digits):
+    one = DeepClusterCategorizer.from_recipe("fast", n_clusters=1, n_epochs=0)
+    table = representatives(one.fit(digits[0]), digits[0], n=4)
+    assert set(table["kind"]) == {"typical", "diverse", "doubtful"}
+    assert set(table["neighbor"]) == {-1}
 
 
 @pytest.mark.parametrize("n", [0, -1])

@@ -2,17 +2,9 @@
 
 /* A card a cluster: which are shown, in what order, which is current, which are selected. */
 
-const figures = new Intl.NumberFormat('en-GB');
-const counted = (n, what) => `${figures.format(n)} ${what}${n === 1 ? '' : 's'}`;
-
-/** Rounded down, so that only all is 100 %. */
-function percentOf(part, whole) {
-  return `${(Math.floor((1000 * part) / whole) / 10).toFixed(1)} %`;
-}
-
 function factsOf(cluster) {
   const share = percentOf(cluster.size, clustering.nImages);
-  return `${counted(cluster.size, 'image')} · ${share} · distance ${cluster.distance.toFixed(2)}`;
+  return `${countOf(cluster.size, 'image')} · ${share} · distance ${cluster.distance.toFixed(2)}`;
 }
 
 class Cards extends EventTarget {
@@ -37,16 +29,16 @@ class Cards extends EventTarget {
 
   #add(cluster) {
     const { number } = cluster;
-    const item = document.getElementById('card').content.firstElementChild.cloneNode(true);
-    const [box, field, montage] = ['.select', '.name', '.montage'].map((part) => item.querySelector(part));
+    const item = copyOf('card');
+    const find = (selector) => item.querySelector(selector);
+    const [box, field, montage, facts] = ['.select', '.name', '.montage', '.facts'].map(find);
     item.dataset.number = number;
     item.setAttribute('aria-label', `Cluster ${number}`);
-    item.querySelector('.number span').textContent = number;
+    find('.number span').textContent = number;
     box.setAttribute('aria-label', `Select cluster ${number}`);
     box.addEventListener('change', () => this.select([number], box.checked));
-    const facts = item.querySelector('.facts');
     facts.textContent = factsOf(cluster);
-    facts.title = 'Distance: the mean of its images to their centre. Small is alike.';
+    facts.title = 'Distance: the mean distance of its images to their centre. Small means alike.';
     field.setAttribute('aria-label', `Name of cluster ${number}`);
     montage.setAttribute('aria-label', `Open cluster ${number}`);
     this.#cards.set(number, {
@@ -54,8 +46,8 @@ class Cards extends EventTarget {
       box,
       field,
       montage,
-      suggestion: item.querySelector('.suggestion'),
-      marked: item.querySelector('.marked'),
+      suggestion: find('.suggestion'),
+      marked: find('.marked'),
     });
     this.#observer.observe(item);
   }
@@ -87,9 +79,9 @@ class Cards extends EventTarget {
       card.suggestion.hidden = !suggestion;
       if (suggestion) {
         card.suggestion.textContent = `Looks like ${suggestion.number}: ${suggestion.name}`;
-        card.suggestion.title = `Name cluster ${number} so (a)`;
+        card.suggestion.title = 'Use this name (a)';
       }
-      card.marked.textContent = nMarked ? `${counted(nMarked, 'image')} marked` : '';
+      card.marked.textContent = nMarked ? `${countOf(nMarked, 'image')} marked` : '';
     }
   }
 
@@ -132,26 +124,21 @@ class Cards extends EventTarget {
     return this.focused ?? this.shown[0] ?? null;
   }
 
-  focus(number, { field = false } = {}) {
+  focus(number, { inField = false } = {}) {
     const card = this.#cards.get(number);
     this.#paintCard(number);
     card.item.scrollIntoView({ block: 'nearest' });
-    const target = field ? card.field : card.item;
+    const target = inField ? card.field : card.item;
     target.focus({ preventScroll: true });
-    if (field) target.select();
+    if (inField) target.select();
   }
 
   /** Move by so many cards, or by lines of the grid. */
   step(n, { lines = false } = {}) {
-    const first = this.shown.includes(this.#current) ? this.shown.indexOf(this.#current) : -1;
-    if (first < 0) return this.shown.length ? this.focus(this.shown[0]) : undefined;
-    const index = first + n * (lines ? this.#nColumns() : 1);
-    if (index >= 0 && index < this.shown.length) this.focus(this.shown[index]);
-    return undefined;
-  }
-
-  #nColumns() {
-    return getComputedStyle(this.#list).gridTemplateColumns.split(' ').length;
+    const start = this.shown.indexOf(this.#current);
+    const end = start + n * (lines ? nColumnsOf(this.#list) : 1);
+    const number = this.shown[start < 0 ? 0 : end];
+    if (number !== undefined) this.focus(number);
   }
 
   /** The first of those shown that has no name, from the one after `number` on. */

@@ -3,7 +3,7 @@
 /* What the page was written with: clusters, their order and the tree of merges. */
 
 const clustering = (() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
+  const data = JSON.parse(byId('data').textContent);
   const clusters = new Map(data.clusters.map((cluster) => [cluster.number, cluster]));
   const numbers = [...clusters.keys()];
   const clusterOfRow = new Map();
@@ -11,19 +11,19 @@ const clustering = (() => {
     for (const row of cluster.rows) clusterOfRow.set(row, cluster.number);
   }
 
-  /** The clusters below each node of the tree: leaves first, then merges. */
-  const leaves = numbers.map((number) => [number]);
+  /** The clusters below each node of the tree: single clusters first, then merges. */
+  const branches = numbers.map((number) => [number]);
   for (const [one, other] of data.merges) {
-    leaves.push([...leaves[one], ...leaves[other]]);
+    branches.push([...branches[one], ...branches[other]]);
   }
 
   /** The smallest branch with this cluster that is not all selected; else the cluster. */
   function branchToSelect(number, selected) {
-    const isMore = (branch) => branch.length > 1 && branch.some((each) => !selected.has(each));
-    return leaves.find((branch) => branch.includes(number) && isMore(branch)) ?? [number];
+    const addsToSelection = (branch) => branch.length > 1 && branch.some((each) => !selected.has(each));
+    return branches.find((branch) => branch.includes(number) && addsToSelection(branch)) ?? [number];
   }
 
-  const names = Object.entries(data.names).map(([number, name]) => [Number(number), name]);
+  const givenNames = Object.entries(data.names).map(([number, name]) => [Number(number), name]);
   return {
     digest: data.digest,
     nImages: data.nImages,
@@ -33,6 +33,6 @@ const clustering = (() => {
     bySimilarity: data.order,
     clusterOfRow,
     branchToSelect,
-    givenNames: new Map(names),
+    givenNames: new Map(givenNames),
   };
 })();

@@ -6,12 +6,12 @@ class Completion {
   #list;
   #field = null;
   #active = -1;
-  #offers;
+  #offersFor;
 
-  /** `offers(field, text)` gives the choices: name and hint of each. */
-  constructor(list, offers) {
+  /** `offersFor(field, text)` gives the choices: name and hint of each. */
+  constructor(list, offersFor) {
     this.#list = list;
-    this.#offers = offers;
+    this.#offersFor = offersFor;
     // Not to take the focus from the field, whose leaving would end the choice.
     list.addEventListener('pointerdown', (event) => event.preventDefault());
     list.addEventListener('click', (event) => {
@@ -57,7 +57,7 @@ class Completion {
   }
 
   #open(field) {
-    const options = this.#offers(field, field.value.trim()).map(this.#option);
+    const options = this.#offersFor(field, field.value.trim()).map(this.#option);
     this.close();
     if (!options.length) return;
     this.#field = field;
@@ -76,9 +76,7 @@ class Completion {
     option.role = 'option';
     option.ariaSelected = 'false';
     option.dataset.name = name;
-    const remark = document.createElement('span');
-    remark.textContent = hint;
-    option.append(name, remark);
+    option.append(name, elementOf('span', hint));
     return option;
   }
 

@@ -17,84 +17,92 @@ const csv = (() => {
 
   /** Names and marks of a file; an Error says what is wrong with it. */
   function parse(text, { nImages, nClusters, clusterOfRow }) {
-    const records = recordsOf(text.replace(/^\uFEFF/, ''));
-    const header = (records.shift()?.fields ?? []).map((field) => field.trim().toLowerCase());
-    const [cluster, category, marks] = ['cluster', 'category', 'excluded'].map((column) => header.indexOf(column));
-    if (cluster < 0 || category < 0) {
+    const [header, ...records] = recordsOf(text.replace(/^\uFEFF/, ''));
+    const columns = (header?.fields ?? []).map((field) => field.trim().toLowerCase());
+    if (!columns.includes('cluster') || !columns.includes('category')) {
       throw new Error('the first line has to name the columns cluster, category and excluded');
     }
     const names = new Map();
     const excluded = new Map();
     const seen = new Set();
     for (const { line, fields } of records) {
-      const fail = (reason) => {
-        throw new Error(`line ${line}: ${reason}`);
-      };
-      if (fields.length !== header.length) {
-        fail(`it has ${fields.length} fields, and the first line has ${header.length}`);
+      try {
+        checkLength(fields, columns);
+        const valueOf = (column) => fields[columns.indexOf(column)] ?? '';
+        const number = numberOf(valueOf('cluster'), nClusters, 'a cluster');
+        if (seen.has(number)) throw new Error(`cluster ${number} is there twice`);
+        seen.add(number);
+        const name = checkedName(valueOf('category'));
+        if (name) names.set(number, name);
+        const rows = rowsOf(valueOf('excluded'), number, nImages, clusterOfRow);
+        if (rows.size) excluded.set(number, rows);
+      } catch (error) {
+        throw new Error(`line ${line}: ${error.message}`);
       }
-      const number = wholeNumber(fields[cluster], nClusters);
-      if (number === null) fail(`“${fields[cluster]}” is no cluster; they are numbered from 0 to ${nClusters - 1}`);
-      if (seen.has(number)) fail(`cluster ${number} is there twice`);
-      seen.add(number);
-      const name = fields[category];
-      if (name && !name.trim()) fail('the category is blank');
-      if (name) names.set(number, name);
-      const rows = rowsOf(fields[marks] ?? '', number, { nImages, clusterOfRow }, fail);
-      if (rows.size) excluded.set(number, rows);
     }
     return { names, excluded };
   }
 
-  function rowsOf(field, number, { nImages, clusterOfRow }, fail) {
+  function checkLength(fields, columns) {
+    if (fields.length !== columns.length) {
+      throw new Error(`it has ${fields.length} fields, and the first line has ${columns.length}`);
+    }
+  }
+
+  function checkedName(name) {
+    if (name && !name.trim()) throw new Error('the category is blank');
+    // As in _names.py, which reads what is exported.
+    if (/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)) throw new Error('the category holds control characters');
+    return name;
+  }
+
+  /** The rows of images that do not belong to the cluster that they are in. */
+  function rowsOf(field, cluster, nImages, clusterOfRow) {
     const rows = new Set();
     for (const word of field.split(/\s+/).filter(Boolean)) {
-      const row = wholeNumber(word, nImages);
-      if (row === null) fail(`“${word}” is no image; they are numbered from 0 to ${nImages - 1}`);
-      const own = clusterOfRow.get(row) ?? number;
-      if (own !== number) fail(`image ${row} is in cluster ${own}`);
+      const row = numberOf(word, nImages, 'an image');
+      const own = clusterOfRow.get(row) ?? cluster; // only that of images shown is known
+      if (own !== cluster) throw new Error(`image ${row} is in cluster ${own}`);
       rows.add(row);
     }
     return rows;
   }
 
-  function wholeNumber(word, end) {
-    const text = word.trim();
-    return /^\d+$/.test(text) && Number(text) < end ? Number(text) : null;
+  /** A number from 0 to n - 1. */
+  function numberOf(word, n, what) {
+    const digits = word.trim();
+    if (/^\d+$/.test(digits) && Number(digits) < n) return Number(digits);
+    throw new Error(`“${word}” is not ${what}; they are numbered from 0 to ${n - 1}`);
   }
 
   /** Records with the lines that they begin on; empty ones are left out. */
   function recordsOf(text) {
     const separator = separatorOf(text);
-    const field = new RegExp(`"((?:[^"]|"")*)"|([^"${separator}\\r\\n]*)`, 'y');
+    // A field, in quotation marks or not, and what ends it.
+    const pattern = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${separator}\\r\\n]*))(${separator}|\\r\\n|\\r|\\n)?`, 'y');
     const records = [];
     let fields = [];
-    let line = 1;
-    let start = 1;
-    let position = 0;
-    while (position < text.length) {
-      field.lastIndex = position;
-      const [match, inQuotes, plain] = field.exec(text);
-      position = field.lastIndex;
+    let [line, start] = [1, 1];
+    while (pattern.lastIndex < text.length || fields.length) {
+      const [match, inQuotes, plain, end] = pattern.exec(text);
       fields.push(plain ?? inQuotes.replaceAll('""', '"'));
       line += match.split(/\r\n|\r|\n/).length - 1;
-      if (text[position] === separator) {
-        position += 1;
-        if (position < text.length) continue;
-        fields.push('');
-      }
-      if (text[position] === '"') throw new Error(`line ${line}: a quotation mark is not closed, or stands within a field`);
-      if (text.startsWith('\r\n', position)) position += 1;
-      else if (position < text.length && !'\r\n'.includes(text[position])) {
-        throw new Error(`line ${line}: text follows a closing quotation mark`);
-      }
-      position += 1;
-      line += 1;
+      if (end === separator) continue;
+      if (end === undefined) checkEnd(text, pattern.lastIndex, line);
       if (fields.some(Boolean)) records.push({ line: start, fields });
       fields = [];
       start = line;
     }
     return records;
+  }
+
+  /** Refuse a field that neither a separator nor a line's end follows, but for the last one. */
+  function checkEnd(text, position, line) {
+    if (position === text.length) return;
+    const reason = text[position] === '"'
+      ? 'a quotation mark is not closed, or stands within a field'
+      : 'text follows a closing quotation mark';
+    throw new Error(`line ${line}: ${reason}`);
   }
 
   /** Excel writes semicolons where the comma is the decimal sign. */

@@ -2,39 +2,39 @@
 
 /* Which key does what, outside the fields in which one types. */
 
-const SINGLE_KEYS = 'skdeepcluster-report-single-keys';
+const SINGLE_KEYS_STORAGE_KEY = 'skdeepcluster-report-single-keys';
 
-const onCards = {
+const cardKeys = {
   j: () => cards.step(1),
   k: () => cards.step(-1),
-  n: () => (cards.selected.size ? part('selection-name').focus() : cards.focus(cards.current, { field: true })),
+  n: () => (cards.selected.size ? byId('selection-name').focus() : cards.focus(cards.current, { inField: true })),
   a: () => {
     const [number, next] = [cards.current, cards.unnamedAfter(cards.current)];
-    if (accept(number)) goOn(number, next, { field: false });
+    if (acceptSuggestion(number)) goToUnnamed(number, next, { inField: false });
   },
   m: () => selectBranch(cards.current),
 };
 
-const onOpened = {
+const openedKeys = {
   j: () => opened.step(1),
   k: () => opened.step(-1),
   n: () => opened.focusName(),
-  a: () => accept(opened.number),
+  a: () => acceptSuggestion(opened.number),
   x: () => document.activeElement.closest('.tile-button')?.click(),
   1: () => opened.showView('typical'),
-  2: () => opened.showView('varied'),
+  2: () => opened.showView('diverse'),
   3: () => opened.showView('doubtful'),
   4: () => opened.showView('borderline'),
 };
 
-const anywhere = {
-  u: () => goOn(cards.current, cards.unnamedAfter(opened.number ?? cards.focused)),
+const keysAnywhere = {
+  u: () => goToUnnamed(cards.current, cards.unnamedAfter(opened.number ?? cards.focused)),
   z: undo,
   y: redo,
-  '?': () => part('keys').showModal(),
+  '?': () => byId('keys').showModal(),
 };
 
-const onFocusedCard = {
+const focusedCardKeys = {
   Enter: () => opened.open(cards.current),
   ' ': () => cards.select([cards.current], !cards.selected.has(cards.current)),
   ArrowRight: () => cards.step(1),
@@ -51,14 +51,14 @@ function actionFor(event) {
     if (isTyping(target)) return null; // the field's own undo
     return { z: undo, Z: redo, y: redo }[key] ?? null;
   }
-  if (event.altKey || isTyping(target) || part('keys').open || part('sure').open) return null;
+  if (event.altKey || isTyping(target) || byId('keys').open || byId('confirm-restart').open) return null;
   if (opened.isOpen && opened.onImageKey(event)) return () => {};
-  if (target.matches('.card') && onFocusedCard[key]) return onFocusedCard[key];
+  if (target.matches('.card') && focusedCardKeys[key]) return focusedCardKeys[key];
   if (key === 'Escape' && !opened.isOpen) return clearSelection;
-  if (!part('single-keys').checked) return null;
-  if (key === '/' && !opened.isOpen) return () => part('search').select();
+  if (!byId('single-keys').checked) return null;
+  if (key === '/' && !opened.isOpen) return () => byId('search').select();
   if (cards.current === null && key !== '?') return null;
-  return (opened.isOpen ? onOpened : onCards)[key] ?? anywhere[key] ?? null;
+  return (opened.isOpen ? openedKeys : cardKeys)[key] ?? keysAnywhere[key] ?? null;
 }
 
 document.addEventListener('keydown', (event) => {
@@ -68,7 +68,7 @@ document.addEventListener('keydown', (event) => {
   action();
 });
 
-part('single-keys').checked = memory.read(SINGLE_KEYS) !== 'off';
-part('single-keys').addEventListener('change', () => {
-  memory.write(SINGLE_KEYS, part('single-keys').checked ? 'on' : 'off');
+byId('single-keys').checked = browserStorage.read(SINGLE_KEYS_STORAGE_KEY) !== 'off';
+byId('single-keys').addEventListener('change', () => {
+  browserStorage.write(SINGLE_KEYS_STORAGE_KEY, byId('single-keys').checked ? 'on' : 'off');
 });

@@ -1,42 +1,24 @@
 'use strict';
 
-/* Names of clusters and marks of images, with undo and redo, kept in the browser. */
-
-const memory = {
-  read(key) {
-    try {
-      return localStorage.getItem(key);
-    } catch {
-      return null; // a browser may forbid it to files
-    }
-  },
-  write(key, text) {
-    try {
-      localStorage.setItem(key, text);
-      return true;
-    } catch {
-      return false;
-    }
-  },
-};
+/* Names of clusters and marks of images, with undo and redo, stored in the browser. */
 
 class Naming extends EventTarget {
-  #key;
-  #given;
-  #done = [];
-  #undone = [];
-  isKept = true;
+  #storageKey;
+  #givenNames;
+  #past = [];
+  #future = [];
+  isStored = true;
 
   constructor(digest, givenNames) {
     super();
-    this.#key = `skdeepcluster-report-${digest}`;
-    this.#given = givenNames;
+    this.#storageKey = `skdeepcluster-report-${digest}`;
+    this.#givenNames = givenNames;
     this.names = new Map(givenNames);
     this.excluded = new Map();
     this.#restore();
     // The same page in another tab: what is done there is not to be undone here.
     addEventListener('storage', ({ key }) => {
-      if (key !== this.#key) return;
+      if (key !== this.#storageKey) return;
       this.#restore();
       this.dispatchEvent(new Event('change'));
     });
@@ -58,7 +40,7 @@ class Naming extends EventTarget {
       if (name) names.set(number, name);
       else names.delete(number);
     }
-    this.#set({ names, excluded: this.excluded });
+    this.#change({ names, excluded: this.excluded });
     return true;
   }
 
@@ -69,31 +51,31 @@ class Naming extends EventTarget {
     const excluded = new Map(this.excluded);
     if (rows.size) excluded.set(number, rows);
     else excluded.delete(number);
-    this.#set({ names: this.names, excluded });
+    this.#change({ names: this.names, excluded });
   }
 
   replaceBy(names, excluded) {
-    this.#set({ names, excluded });
+    this.#change({ names, excluded });
   }
 
   startAgain() {
-    this.replaceBy(new Map(this.#given), new Map());
+    this.replaceBy(new Map(this.#givenNames), new Map());
   }
 
   get canUndo() {
-    return this.#done.length > 0;
+    return this.#past.length > 0;
   }
 
   get canRedo() {
-    return this.#undone.length > 0;
+    return this.#future.length > 0;
   }
 
   undo() {
-    return this.#step(this.#done, this.#undone);
+    return this.#step(this.#past, this.#future);
   }
 
   redo() {
-    return this.#step(this.#undone, this.#done);
+    return this.#step(this.#future, this.#past);
   }
 
   /** The name of the nearest cluster that has one, for a cluster that has none. */
@@ -120,34 +102,35 @@ class Naming extends EventTarget {
   #step(from, to) {
     if (!from.length) return false;
     to.push({ names: this.names, excluded: this.excluded });
-    this.#take(from.pop());
+    this.#become(from.pop());
     return true;
   }
 
-  #set(state) {
-    this.#done.push({ names: this.names, excluded: this.excluded });
-    this.#undone.length = 0;
-    this.#take(state);
+  #change(state) {
+    this.#past.push({ names: this.names, excluded: this.excluded });
+    this.#future.length = 0;
+    this.#become(state);
   }
 
-  // States are never changed once they are taken: each change makes new maps.
-  #take({ names, excluded }) {
+  // Maps are never changed once they are here: each change makes new ones, for undo.
+  #become({ names, excluded }) {
     this.names = names;
     this.excluded = excluded;
     const rows = [...excluded].map(([number, marked]) => [number, [...marked]]);
-    this.isKept = memory.write(this.#key, JSON.stringify({ names: [...names], excluded: rows }));
+    const text = JSON.stringify({ names: [...names], excluded: rows });
+    this.isStored = browserStorage.write(this.#storageKey, text);
     this.dispatchEvent(new Event('change'));
   }
 
   #restore() {
-    const text = memory.read(this.#key);
+    const text = browserStorage.read(this.#storageKey);
     if (text === null) return;
     try {
       const { names, excluded } = JSON.parse(text);
       const rows = excluded.map(([number, marked]) => [number, new Set(marked)]);
       [this.names, this.excluded] = [new Map(names), new Map(rows)];
     } catch {
-      // Not ours, or of a page that kept it otherwise: start with the given names.
+      // Not ours, or of a page that stored it otherwise: start with the given names.
     }
   }
 }

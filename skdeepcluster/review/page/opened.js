@@ -2,9 +2,9 @@
 
 /* One cluster in a dialog: more of its images, marks, and the clusters it looks like. */
 
-const ABOUT = {
+const ABOUT_VIEW = {
   typical: 'Closest to the centre of the cluster.',
-  varied: 'As different from each other as there are in this cluster.',
+  diverse: 'Those that differ most from each other.',
   doubtful: 'Farthest from the centre of the cluster.',
   borderline: 'Nearly as close to another cluster, which is named below each.',
 };
@@ -13,21 +13,20 @@ const N_NEIGHBOURS = 5;
 class Opened {
   #naming;
   #cards;
-  #part = (id) => document.getElementById(id);
-  #dialog = this.#part('opened');
+  #dialog = byId('opened');
   #view = 'typical';
   number = null;
 
   constructor(naming, cards) {
     this.#naming = naming;
     this.#cards = cards;
-    this.#part('close').addEventListener('click', () => this.#dialog.close());
-    this.#part('previous').addEventListener('click', () => this.step(-1));
-    this.#part('next').addEventListener('click', () => this.step(1));
-    this.#part('tabs').addEventListener('click', (event) => {
+    byId('close').addEventListener('click', () => this.#dialog.close());
+    byId('previous').addEventListener('click', () => this.step(-1));
+    byId('next').addEventListener('click', () => this.step(1));
+    byId('tabs').addEventListener('click', (event) => {
       if (event.target.dataset.view) this.showView(event.target.dataset.view);
     });
-    this.#part('tabs').addEventListener('keydown', (event) => this.#onTabKey(event));
+    byId('tabs').addEventListener('keydown', (event) => this.#onTabKey(event));
     this.#dialog.addEventListener('close', () => {
       const { number } = this;
       this.number = null;
@@ -40,17 +39,17 @@ class Opened {
   }
 
   get field() {
-    return this.#part('opened-name');
+    return byId('opened-name');
   }
 
-  open(number, { naming = false } = {}) {
+  open(number, { inField = false } = {}) {
     this.number = number;
     if (!this.isOpen) this.#dialog.showModal();
     this.#dialog.scrollTop = 0;
     this.showView('typical');
     this.refresh();
-    if (naming) this.focusName();
-    else this.#part('images').focus({ preventScroll: true });
+    if (inField) this.focusName();
+    else byId('images').focus({ preventScroll: true });
   }
 
   focusName() {
@@ -69,38 +68,38 @@ class Opened {
     if (!this.isOpen) return;
     const cluster = clustering.clusters.get(this.number);
     const nMarked = this.#naming.excluded.get(this.number)?.size ?? 0;
-    this.#part('opened-title').textContent = `Cluster ${this.number}`;
-    this.#part('opened-facts').textContent = factsOf(cluster);
-    this.#part('opened-status').textContent = nMarked
-      ? `${counted(nMarked, 'image')} marked as not belonging`
+    byId('opened-title').textContent = `Cluster ${this.number}`;
+    byId('opened-facts').textContent = factsOf(cluster);
+    byId('opened-status').textContent = nMarked
+      ? `${countOf(nMarked, 'image')} marked as not belonging`
       : '';
     this.field.value = this.#naming.nameOf(this.number);
-    for (const button of this.#part('tiles').querySelectorAll('button')) this.#showMark(button);
+    for (const button of byId('tiles').querySelectorAll('button')) this.#showMark(button);
     this.#showNeighbours(cluster);
   }
 
   showView(view) {
     this.#view = view;
-    for (const tab of this.#part('tabs').children) {
+    for (const tab of byId('tabs').children) {
       const isShown = tab.dataset.view === view;
       tab.setAttribute('aria-selected', String(isShown));
       tab.tabIndex = isShown ? 0 : -1;
     }
-    this.#part('images').setAttribute('aria-labelledby', `tab-${view}`);
+    byId('images').setAttribute('aria-labelledby', `tab-${view}`);
     const cluster = clustering.clusters.get(this.number);
     const places = cluster.views[view];
-    this.#part('view-about').textContent = places.length ? ABOUT[view] : 'There is no other cluster.';
-    this.#part('tiles').replaceChildren(...places.map((place, index) => this.#tile(cluster, place, index)));
+    byId('view-about').textContent = places.length ? ABOUT_VIEW[view] : 'There is no other cluster.';
+    byId('tiles').replaceChildren(...places.map((place, index) => this.#tile(cluster, place, index)));
   }
 
   #tile(cluster, place, index) {
-    const item = document.getElementById('tile').content.firstElementChild.cloneNode(true);
+    const item = copyOf('tile');
     const button = item.firstElementChild;
     const [picture, caption] = button.children;
     const [name, row] = [tiles.captionOf(cluster, place), cluster.rows[place]];
     tiles.paint(picture, cluster, place);
     const lines = this.#view === 'borderline' ? [name, `or ${this.#titleOf(cluster.others[index])}`] : [name];
-    caption.replaceChildren(...lines.map((text) => Object.assign(document.createElement('span'), { textContent: text })));
+    caption.replaceChildren(...lines.map((text) => elementOf('span', text)));
     button.title = `${lines.join(', ')}; distance ${cluster.distances[place].toFixed(3)}`;
     button.dataset.row = row;
     button.tabIndex = index ? -1 : 0;
@@ -121,21 +120,21 @@ class Opened {
 
   #showNeighbours(cluster) {
     const near = cluster.near.slice(0, N_NEIGHBOURS);
-    this.#part('near').replaceChildren(...near.map((number) => this.#neighbour(number)));
-    this.#part('near').parentElement.hidden = near.length === 0;
+    byId('near').replaceChildren(...near.map((number) => this.#neighbour(number)));
+    byId('near').parentElement.hidden = near.length === 0;
   }
 
   #neighbour(number) {
-    const item = document.getElementById('neighbour').content.firstElementChild.cloneNode(true);
+    const item = copyOf('neighbour');
     const [strip, facts, take] = item.children;
     const other = clustering.clusters.get(number);
     strip.append(...tiles.strip(other, 6));
     strip.setAttribute('aria-label', `Open cluster ${number}`);
     strip.addEventListener('click', () => this.open(number));
-    facts.textContent = `${this.#titleOf(number)} · ${counted(other.size, 'image')}`;
+    facts.textContent = `${this.#titleOf(number)} · ${countOf(other.size, 'image')}`;
     const [own, theirs] = [this.#naming.nameOf(this.number), this.#naming.nameOf(number)];
     take.hidden = own === theirs;
-    take.textContent = theirs ? `Take the name “${theirs}”` : `Name it “${own}”, too`;
+    take.textContent = theirs ? `Use the name “${theirs}”` : `Name it “${own}” too`;
     take.addEventListener('click', () => {
       this.#naming.name([theirs ? this.number : number], theirs || own);
     });
@@ -144,11 +143,11 @@ class Opened {
 
   /** Move among the images by a key; whether it is one for that. */
   onImageKey(event) {
-    const buttons = [...this.#part('tiles').querySelectorAll('button')];
+    const buttons = [...byId('tiles').querySelectorAll('button')];
     const focused = buttons.indexOf(document.activeElement);
-    const nColumns = getComputedStyle(this.#part('tiles')).gridTemplateColumns.split(' ').length;
+    const nColumns = nColumnsOf(byId('tiles'));
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: nColumns, ArrowUp: -nColumns }[event.key];
-    const isOnImages = focused >= 0 || document.activeElement === this.#part('images');
+    const isOnImages = focused >= 0 || document.activeElement === byId('images');
     if (!step || !isOnImages) return false;
     const target = buttons[focused < 0 ? 0 : focused + step];
     if (target) {
@@ -161,7 +160,7 @@ class Opened {
   #onTabKey(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    const tabs = [...this.#part('tabs').children];
+    const tabs = [...byId('tabs').children];
     const target = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
     this.showView(target.dataset.view);
     target.focus();

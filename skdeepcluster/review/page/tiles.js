@@ -4,19 +4,19 @@
 
 const tiles = (() => {
   const N_COLUMNS = 12;
-  const scripts = document.getElementsByClassName('sheet');
-  const packed = new Map(clustering.numbers.map((number, index) => [number, scripts[index]]));
-  const addresses = new Map();
+  const sheets = document.getElementsByClassName('sheet');
+  const packedSheets = new Map(clustering.numbers.map((number, index) => [number, sheets[index]]));
+  const urls = new Map();
 
-  function addressOf(number) {
-    if (!addresses.has(number)) {
-      const script = packed.get(number);
-      const bytes = Uint8Array.from(atob(script.textContent), (character) => character.charCodeAt(0));
-      addresses.set(number, URL.createObjectURL(new Blob([bytes], { type: 'image/jpeg' })));
-      packed.delete(number);
-      script.remove();
+  function urlOf(number) {
+    if (!urls.has(number)) {
+      const sheet = packedSheets.get(number);
+      const bytes = Uint8Array.from(atob(sheet.textContent), (character) => character.charCodeAt(0));
+      urls.set(number, URL.createObjectURL(new Blob([bytes], { type: 'image/jpeg' })));
+      packedSheets.delete(number);
+      sheet.remove();
     }
-    return addresses.get(number);
+    return urls.get(number);
   }
 
   /** Make an element show one image of a cluster, by its place in the cluster's rows. */
@@ -24,7 +24,7 @@ const tiles = (() => {
     const nColumns = Math.min(N_COLUMNS, cluster.rows.length);
     const nLines = Math.ceil(cluster.rows.length / nColumns);
     const percent = (index, n) => `${n > 1 ? (100 * index) / (n - 1) : 0}%`;
-    element.style.backgroundImage = `url("${addressOf(cluster.number)}")`;
+    element.style.backgroundImage = `url("${urlOf(cluster.number)}")`;
     element.style.backgroundSize = `${100 * nColumns}% ${100 * nLines}%`;
     element.style.backgroundPosition =
       `${percent(place % nColumns, nColumns)} ${percent(Math.floor(place / nColumns), nLines)}`;

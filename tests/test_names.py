@@ -1,9 +1,7 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from skdeepcluster.review import series_vote
-from skdeepcluster.review._names import Names, read_names
+from skdeepcluster._names import Names, check_names, from_json, read_names, to_json
 
 
 @pytest.fixture
@@ -70,22 +68,33 @@ def test_tables_that_are_refused(read, text, message):
         read(text)
 
 
-def test_majority_of_a_series():
-    votes = series_vote(
-        ["b", "a", "a", "b", "", "", "c", ""],
-        pd.Series([1, 1, 2, 2, 2, 3, None, 1], dtype="Int64"),
-    )
-    assert votes.to_dict("list") == {
-        "series": [1, 2, 3],
-        "images": [3, 3, 1],
-        "category": ["a", "a", ""],
-        "share": [1 / 3, 1 / 3, 0.0],
-    }
-    assert votes["series"].dtype == "Int64"
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({3: "x"}, "There is no cluster 3 to be named 'x': .* from 0 to 2"),
+        ({-1: "x"}, "There is no cluster -1"),
+        ({0.5: "x"}, r"There is no cluster 0\.5"),
+        ({0: ""}, "The name of cluster 0 is empty"),
+        ({0: " \t"}, "The name of cluster 0 is empty"),
+        ({0: "a\nb"}, "The name of cluster 0 holds control characters"),
+        ({0: "a\u2028b"}, "holds control characters"),
+        ({0: "\x1b[2J"}, "holds control characters"),
+        ({0: "\ud800"}, "holds control characters"),
+        ({0: 3}, "The name of cluster 0 is 3, which is not text"),
+        ({0: None}, "is None, which is not text"),
+    ],
+)
+def test_names_that_will_not_do(names, message):
+    with pytest.raises(ValueError, match=message):
+        check_names(names, 3)
+    with pytest.raises(ValueError, match=message):
+        to_json(names, 3)
 
 
-def test_no_series():
-    votes = series_vote(["a"], pd.Series([None], dtype="Int64"))
-    assert len(votes) == 0
-    with pytest.raises(ValueError, match="inconsistent"):
-        series_vote(["a"], [1, 2])
+def test_names_come_back_from_json():
+    names = {np.int64(2): 'naïve, "2"', 0: "short axis"}
+    pairs = to_json(names, 3)
+    assert pairs == [[0, "short axis"], [2, 'naïve, "2"']]
+    assert from_json(pairs, 3) == {0: "short axis", 2: 'naïve, "2"'}
+    with pytest.raises(ValueError, match="no cluster 2"):
+        from_json(pairs, 2)

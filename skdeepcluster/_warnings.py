@@ -1,0 +1,86 @@
+"""What the library warns of, and whose line is blamed."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+
+# scikit-learn wraps fit, and calls it in pipelines and searches.
+_INSIDE = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
+
+
+class CollapseWarning(ConvergenceWarning):
+    """One cluster takes nearly all images, or the pseudo-labels are not learnt."""
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn as from the line that called the library, however deep it is in there."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def collapse(found: str) -> str:
+    """Clusters have become meaningless; `found` says how that shows."""
+    return (
+        f"The clusters seem to have collapsed: {found}. Try smaller batches "
+        "(batch_size=64), another learning_rate, milder augmentation, "
+        "standardize='dataset' or fewer clusters; where nearly all images are alike, "
+        "it is as it should be."
+    )
+
+
+def little_learnt(loss: float, guessing: float) -> str:
+    """The loss of the last epoch is nearly that of guessing, in nats."""
+    return (
+        f"Little was learnt: the loss is {loss:.2f} and that of guessing "
+        f"{guessing:.2f}. With few images there are few steps in an epoch: raise "
+        "n_epochs, or lower batch_size. Otherwise try milder augmentation; images of "
+        "noise cannot be learnt."
+    )
+
+
+def tiny_clusters(n_clusters: int, median: float) -> str:
+    """Half of the clusters have next to no images."""
+    return (
+        f"Half of the {n_clusters} clusters have no more than {median:.0f} images, so "
+        "that hardly anything was grouped; try a smaller n_clusters."
+    )
+
+
+def mixed_clusters(n_clusters: int, share: float) -> str:
+    """Most of the variance is left within the clusters."""
+    return (
+        f"{share:.0%} of the variance of the embedding is left within the {n_clusters} "
+        "clusters, so that there are probably far more kinds of images than that; try "
+        "a larger n_clusters (the paper's is 8 times the number of categories), or "
+        "more n_epochs."
+    )
+
+
+def another_scale(estimator: str, mean: float, std: float) -> str:
+    """Pixels are far from those of the fit, whose mean and deviation these are."""
+    return (
+        "The pixels of X are on quite another scale than those that "
+        f"{estimator} was fitted on (mean {mean:.3g}, standard deviation {std:.3g}), "
+        "so the clusters may be wrong; give them in the units of the fit."
+    )
+
+
+def put_on_the_cpu(problem: str) -> str:
+    """A model's device is not there."""
+    return f"{problem} The model was put on the CPU."
+
+
+def blank_rows(rows: list[int], n_files: int) -> str:
+    """Files that give no image, by the rows that stay blank."""
+    some = ", ".join(map(str, rows[:10]))
+    return (
+        f"{len(rows)} of {n_files} files give no image, and are blank: row {some}"
+        f"{', ...' if len(rows) > 10 else ''}."
+    )

@@ -1,0 +1,63 @@
+"""What is made of files, as parameters."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skdeepcluster.archive._choice import Frames
+from skdeepcluster.archive._pixels import Window
+
+
+class Options(NamedTuple):
+    """As of `load_archive`."""
+
+    image_size: int
+    channels: int
+    frames: Frames
+    window: Window
+
+
+def check_options(image_size: Any, channels: Any, frames: Any, window: Any) -> Options:
+    """Raise ValueError unless they are what `load_archive` takes.
+
+    Parameters
+    ----------
+    image_size, channels, frames, window : Any
+        As of `load_archive`.
+
+    Returns
+    -------
+    Options
+        As Python's own types.
+    """
+    whole = isinstance(image_size, int | np.integer)
+    if not whole or not 8 <= image_size <= 4096:
+        raise ValueError(
+            f"image_size={image_size!r} is no whole number of pixels from 8 to 4096."
+        )
+    if not isinstance(channels, int) or channels not in (1, 3):
+        raise ValueError(f"channels={channels!r} is neither 1 nor 3.")
+    known = isinstance(frames, str) and frames in ("first", "all", "middle")
+    if not known:
+        raise ValueError(f"frames={frames!r} is none of 'first', 'all', 'middle'.")
+    return Options(int(image_size), channels, frames, _window(window))
+
+
+def _window(window: Any) -> Window:
+    if window is None:
+        return None
+    if isinstance(window, str) and window in ("series", "image"):
+        return "series" if window == "series" else "image"
+    low, high = np.nan, np.nan
+    if isinstance(window, tuple | list | np.ndarray):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            low, high = (float(value) for value in window)
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(
+            f"window={window!r} is none of 'series', 'image', None and (low, high) "
+            "with low < high."
+        )
+    return low, high

@@ -1,0 +1,7 @@
+"""`python -m skdeepcluster.cli` is `skdeepcluster`."""
+
+import sys
+
+from skdeepcluster.cli import main
+
+sys.exit(main())

@@ -1,0 +1,140 @@
+"""`skdeepcluster assign`: clusters and categories of new images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skdeepcluster.cli._options import ARCHIVE, Commands, add_reading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from skdeepcluster import DeepClusterCategorizer
+    from skdeepcluster.cli._reading import Found
+
+_ROUNDING = 1e-5  # of a distance, with other images in the batch
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    command = commands.add_parser(
+        "assign",
+        help="find clusters and categories of new images, with a model that is there",
+    )
+    command.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="model.safetensors, or the folder that categorize wrote it to",
+    )
+    command.add_argument("path", type=Path, metavar="PATH", help=ARCHIVE)
+    command.add_argument(
+        "--sort-into",
+        type=Path,
+        metavar="DIR",
+        help="also lay the files that gave an image out in folders by category, in a "
+        "new folder DIR; a file with several goes where most of them belong",
+    )
+    command.add_argument(
+        "--sort-by",
+        choices=["hardlink", "symlink", "copy"],
+        default="symlink",
+        help="what --sort-into makes of a file; originals stay (default: symlink). A "
+        "hard link changes when a file was changed, so that the next run reads it anew",
+    )
+    add_reading(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Find the clusters of new images, and write them."""
+    from skdeepcluster._names import Names
+    from skdeepcluster._results import Results, load_model
+    from skdeepcluster.cli._reading import read
+    from skdeepcluster.cli._saying import say_categories, say_written
+    from skdeepcluster.review._assignment import embedded
+
+    est = load_model(options.model)
+    _check(options, est)
+    found = read(options, est.reader_ or {})
+    results = Results(options.output)
+    labels, distances = est.model_.assign(embedded(est, found.images))
+    categories = Names(est.names_).of(labels)
+    doubtful = distances > est.distance_limits_[labels] + _ROUNDING
+    table = found.names.assign(cluster=labels, distance=distances)
+    table = table.assign(category=categories, doubt=doubtful)
+    what = "the cluster and category of each image, and doubts"
+    results.write_clusters(table, what)
+    if est.names_:
+        results.write_series(categories, found.series)
+    if options.sort_into is not None:
+        _sort_files(options, found, labels, categories)
+    print(
+        f"{doubtful.sum():,} of {len(labels):,} images are farther from the centre of "
+        "their cluster than 99 % of\nthose that the model was fitted to, and may be of "
+        "a kind that it has not seen.\n"
+    )
+    if est.names_:
+        say_categories(categories, est.names_, est.n_clusters_)
+    say_written(results, found)
+
+
+def _check(options: argparse.Namespace, est: DeepClusterCategorizer) -> None:
+    """Raise ValueError where something would be replaced, or cannot be read."""
+    model = options.model.resolve()
+    if options.output.resolve() in (model, model.parent if model.is_file() else None):
+        raise ValueError(
+            f"--output {options.output} is where the model is, and what it was fitted "
+            "to; choose another folder, or that would be replaced."
+        )
+    if options.path.is_dir() and est.reader_ is None:
+        raise ValueError(
+            f"{options.model} was fitted to an array, and does not say how files are "
+            "read: give an array file, or fit it to a folder with skdeepcluster "
+            "categorize."
+        )
+    if options.sort_into is not None:
+        _check_sorting(options)
+
+
+def _check_sorting(options: argparse.Namespace) -> None:
+    from skdeepcluster.archive._layout import check_layout
+
+    if not options.path.is_dir() or options.anonymous_paths is not None:
+        raise ValueError(
+            f"--sort-into {options.sort_into} keeps names of files, so it takes "
+            "a folder of them, and no --anonymous-paths."
+        )
+    check_layout(options.path, options.sort_into, options.sort_by)
+    if options.output.resolve().is_relative_to(options.sort_into.resolve()):
+        raise ValueError(
+            f"--output {options.output} lies in --sort-into {options.sort_into}, "
+            "among the categories; choose another folder for the tables."
+        )
+
+
+def _sort_files(
+    options: argparse.Namespace,
+    found: Found,
+    labels: NDArray[Any],
+    categories: NDArray[Any],
+) -> None:
+    """Lay each file out where most of its images belong."""
+    from skdeepcluster.archive._layout import lay_out
+    from skdeepcluster.review import series_vote
+
+    folders = [
+        category or f"cluster {label:03d}"
+        for category, label in zip(categories, labels, strict=True)
+    ]
+    votes = series_vote(folders, found.names["image"])
+    of_files = dict(zip(votes["series"], votes["category"], strict=True))
+    lay_out(options.path, of_files, options.sort_into, options.sort_by)
+    left = found.n_files - found.n_skipped - len(of_files)
+    print(
+        f"{len(of_files):,} of {found.n_files:,} files are in folders by category in "
+        f"{options.sort_into};\n{found.n_skipped:,} were skipped, and {left:,} are of "
+        "the same places as others, which stand for them (see --frames).\n"
+    )

@@ -1,0 +1,98 @@
+"""`skdeepcluster categorize`: clusters of an archive."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skdeepcluster.cli._options import (
+    ARCHIVE,
+    Commands,
+    add_learning,
+    add_reading,
+    estimator,
+    window,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    command = commands.add_parser(
+        "categorize", help="sort an archive of images of your own"
+    )
+    command.add_argument("path", type=Path, metavar="PATH", help=ARCHIVE)
+    command.add_argument(
+        "-k",
+        "--n-clusters",
+        type=int,
+        required=True,
+        metavar="K",
+        help="clusters to find: some 8 times the categories that you expect",
+    )
+    command.add_argument(
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help="height and width at which the network sees images; of a folder's also "
+        "that at which they are read, at least 64 (default: the recipe's)",
+    )
+    command.add_argument(
+        "--frames",
+        choices=["first", "all", "middle"],
+        default="first",
+        help="of images of the same place in a series, the first in time, all, or the "
+        "middle one (default: first)",
+    )
+    command.add_argument(
+        "--window",
+        type=window,
+        default="series",
+        metavar="series|image|LOW,HIGH|none",
+        help="what becomes black and white: percentiles of the series or of the image, "
+        "or two values; none keeps the values (default: series)",
+    )
+    command.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help=".npy or .npz (array 'labels') of known categories, in the order of the "
+        "images: adds purity and NMI to summary and history, and changes nothing else",
+    )
+    add_reading(command)
+    add_learning(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read the archive, and sort its images."""
+    from skdeepcluster.cli._reading import read
+    from skdeepcluster.cli._sorting import sort
+
+    est = estimator(options)
+    reader = {
+        "image_size": max(64, options.image_size or 0),
+        "channels": 1,
+        "frames": options.frames,
+        "window": options.window,
+    }
+    found = read(options, reader)
+    labels = None
+    if options.labels is not None:
+        labels = _labels(options.labels, len(found.images))
+    sort(est, options.output, found, labels)
+
+
+def _labels(path: Path, n_images: int) -> NDArray[Any]:
+    from skdeepcluster.archive._arrays import read_array
+
+    labels = read_array(path, "labels")
+    if labels.shape != (n_images,):
+        raise ValueError(
+            f"--labels {path} has shape {labels.shape}, and there are {n_images} "
+            "images; give one label an image."
+        )
+    return labels

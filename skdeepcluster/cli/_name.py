@@ -1,0 +1,51 @@
+"""`skdeepcluster name`: names for clusters, which the model keeps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from skdeepcluster.cli._options import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    command = commands.add_parser(
+        "name", help="give clusters names, which the model keeps for new images"
+    )
+    command.add_argument(
+        "output",
+        type=Path,
+        metavar="OUT",
+        help="the folder that categorize wrote to; its clusters.csv gets a column "
+        "category",
+    )
+    command.add_argument(
+        "names",
+        type=Path,
+        metavar="NAMES",
+        help="names.csv, as report.html exports it: the columns cluster and category",
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Name the clusters of the folder."""
+    from skdeepcluster._names import read_names
+    from skdeepcluster._results import Results, load_model
+    from skdeepcluster.cli._saying import say_categories, say_written
+
+    results = Results(options.output)
+    est = load_model(options.output)
+    table = results.read_clusters(est.labels_)
+    names = read_names(options.names, est.n_clusters_, est.labels_)
+    table["category"] = names.of(est.labels_)
+    series = None
+    if est.reader_ is not None:
+        series = results.read_series(len(table))
+    results.write_clusters(table, "now with the category of each image")
+    est.names_ = names.categories
+    results.write_model(est, "now with the names, for new images")
+    results.write_series(table["category"], series)
+    say_categories(table["category"], names.categories, est.n_clusters_)
+    say_written(results)

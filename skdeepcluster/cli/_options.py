@@ -1,0 +1,99 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skdeepcluster import DeepClusterCategorizer
+
+    # argparse has no public name for it.
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Commands = Any
+
+ARCHIVE = (
+    ".npy file, .npz file (array 'images'), or a folder of DICOM, NIfTI, PNG, JPEG and "
+    "TIFF files, whatever their names"
+)
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Where results go, and how files are read."""
+    command.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="folder for the results; made if need be, files in it are replaced",
+    )
+    command.add_argument(
+        "--anonymous-paths",
+        type=Path,
+        nargs="?",
+        const=True,
+        metavar="KEY",
+        help="write numbers instead of the paths of files, and which is which to "
+        "the file KEY (default: OUT-paths.csv, beside OUT)",
+    )
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        help="end at the first file that cannot be read",
+    )
+    command.add_argument(
+        "--jobs",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="processes that read files (default: one for each core)",
+    )
+
+
+def add_learning(command: argparse.ArgumentParser) -> None:
+    """How a network learns."""
+    command.add_argument(
+        "--recipe", default="fast", help="named set of parameters (default: fast)"
+    )
+    command.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="(default: the recipe's; of the demo 30)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    command.add_argument(
+        "--device", default="auto", help="auto, cpu or cuda (default: auto)"
+    )
+
+
+def window(text: str) -> str | tuple[float, float] | None:
+    """What becomes black and white, as `load_archive` takes it."""
+    if text in ("series", "image"):
+        return text
+    if text == "none":
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of series, image, none, and two numbers with a comma"
+        ) from None
+    return low, high
+
+
+def estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
+    """The estimator that the options ask for."""
+    from skdeepcluster import DeepClusterCategorizer
+
+    given = {"n_epochs": options.epochs, "image_size": options.image_size}
+    return DeepClusterCategorizer.from_recipe(
+        options.recipe,
+        n_clusters=options.n_clusters,
+        device=options.device,
+        random_state=options.seed,
+        **{name: value for name, value in given.items() if value is not None},
+    )

@@ -1,0 +1,107 @@
+"""Images of an array file or a folder, and what is said of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from skdeepcluster.archive import load_archive
+from skdeepcluster.archive._arrays import read_images
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from sklearn.utils import Bunch
+
+
+class Found(NamedTuple):
+    """What is sorted."""
+
+    images: NDArray[Any]
+    names: pd.DataFrame
+    """Columns image, frame and slice; empty where that does not apply."""
+    series: pd.Series[int] | None = None
+    """Of files that are in one; None where there are no files."""
+    n_files: int = 0
+    n_skipped: int = 0
+    reader: dict[str, Any] | None = None
+    """How files were read."""
+
+
+def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
+    """The images of an array file or a folder; OUT keeps those of a folder."""
+    output = options.output.resolve()
+    if not options.path.is_dir():
+        (output / "skipped.csv").unlink(missing_ok=True)  # of another run
+        return of_array(read_images(options.path))
+    if output.is_relative_to(options.path.resolve()):
+        raise ValueError(
+            f"--output {options.output} lies in {options.path}, where its pictures "
+            "would be sorted next time; choose a folder elsewhere."
+        )
+    with _progress() as progress:
+        archive = load_archive(
+            options.path,
+            output,
+            **reader,
+            on_error="raise" if options.strict else "skip",
+            path_key=_path_key(options.anonymous_paths, output),
+            n_jobs=options.jobs,
+            progress=progress,
+        )
+    _say(archive)
+    index = archive.index
+    names = index[["path", "frame", "slice"]].rename(columns={"path": "image"})
+    counts = (archive.n_files, len(archive.skipped))
+    return Found(archive.images, names, index["series"], *counts, reader)
+
+
+def of_array(images: NDArray[Any]) -> Found:
+    """Images that are called by their row numbers."""
+    names = {"image": np.arange(len(images)), "frame": "", "slice": ""}
+    return Found(images, pd.DataFrame(names))
+
+
+def _path_key(given: Path | bool | None, output: Path) -> Path | None:
+    """The file that says which number stands for which path, if one is wanted."""
+    if given is True:
+        return output.with_name(f"{output.name}-paths.csv")
+    return given or None
+
+
+def _say(archive: Bunch) -> None:
+    kinds = archive.skipped["kind"].value_counts()
+    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    print(
+        f"{archive.n_files:,} files, {len(archive.skipped):,} of them skipped"
+        + (f" ({told})" if told else "")
+    )
+    said = archive.index["burned_in"].value_counts()
+    if said.get("yes", 0) + said.get("not said", 0):
+        print(
+            f"BurnedInAnnotation: YES of {said.get('yes', 0):,} images, not said of "
+            f"{said.get('not said', 0):,}; names may be written in their pixels."
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for the headers and one for the pixels of an archive."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns) as bars:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(f"Reading {stage}")
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield progress
