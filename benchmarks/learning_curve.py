@@ -88,18 +88,6 @@ def ours(X, y, k, standardize, batch_size, seed):
     }
 
 
-def vgg(X, k):
-    est = DeepClusterCategorizer(k, n_epochs=2, random_state=0).fit(X)
-    return {
-        "loss": est.history_["loss"].tolist(),
-        "seconds": [
-            float(est.history_[f"{phase}_seconds"].mean())
-            for phase in ("embed", "cluster", "train")
-        ],
-        "precision": est.precision_,
-    }
-
-
 def main():
     options = parser(__doc__)
     options.add_argument("--k", type=int, default=48)
@@ -137,8 +125,6 @@ def main():
                 f"{np.median([run['seconds'] for run in runs]):.0f}",
             ]
         )
-    run = rows.get("vgg16_bn", lambda: vgg(X, options.k))
-
     print(f"{machine()}\n")
     print(
         f"{name_of(options.data)}: {len(X)} images of {X.shape[1]} × {X.shape[2]}, "
@@ -147,13 +133,6 @@ def main():
     header = ["standardised over", "batch size", "pixels + K-means"]
     header += [f"epoch {epoch}" for epoch in EPOCHS]
     print(table([*header, "seconds"], lines))
-    embed, cluster, train = run["seconds"]
-    print(
-        f"\n`vgg16_bn` (the paper's defaults), {X.shape[1]} px, 2 epochs in "
-        f"{run['precision']}: loss "
-        f"{' then '.join(f'{loss:.3f}' for loss in run['loss'])}; an epoch embeds in "
-        f"{embed:.1f} s, clusters in {cluster:.1f} s, trains in {train:.1f} s."
-    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skdeepcluster._files import replacing
 from skdeepcluster.archive._store import write_table
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class Results:
             ("montage.png", montage, "the most typical images of each cluster"),
             ("history.png", history, "how learning went"),
         ):
-            display.figure_.savefig(self._new(name, what))
+            with replacing(self._new(name, what)) as unfinished:
+                display.figure_.savefig(unfinished, format="png")
             plt.close(display.figure_)
 
     def _new(self, name: str, what: str) -> Path:

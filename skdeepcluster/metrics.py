@@ -22,8 +22,6 @@ __all__ = [
     "cluster_purity_score",
     "nmi_scorer",
     "pseudo_label_monitor",
-    "pseudo_label_nmi",
-    "pseudo_label_purity",
     "purity_scorer",
 ]
 
@@ -88,69 +86,18 @@ nmi_scorer = make_scorer(normalized_mutual_info_score)
 """
 
 
-def pseudo_label_purity(estimator: Any, X: Any, y: ArrayLike) -> float:
-    """Purity of an epoch's own assignment: the curve of the paper's Figure 2.
-
-    For :class:`sklearn.callback.ScoringMonitor`, which calls it once an epoch. Other
-    than `purity_scorer` it costs no pass over the images: it reads the ``labels_``
-    that the epoch was trained on.
-
-    Parameters
-    ----------
-    estimator : DeepClusterCategorizer
-        As the callback hands it over.
-    X : object
-        Ignored.
-    y : array-like of shape (n_samples,)
-        Classes of the images that the estimator is being fitted on.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> from sklearn.callback import ScoringMonitor
-    >>> from skdeepcluster.metrics import pseudo_label_purity
-    >>> monitor = ScoringMonitor(scoring={"purity": pseudo_label_purity})
-    """
-    return cluster_purity_score(y, estimator.labels_)
-
-
-def pseudo_label_nmi(estimator: Any, X: Any, y: ArrayLike) -> float:
-    """NMI of an epoch's own assignment with `y`; see :func:`pseudo_label_purity`.
-
-    Parameters
-    ----------
-    estimator : DeepClusterCategorizer
-        As the callback hands it over.
-    X : object
-        Ignored.
-    y : array-like of shape (n_samples,)
-        Classes of the images that the estimator is being fitted on.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> from sklearn.callback import ScoringMonitor
-    >>> from skdeepcluster.metrics import pseudo_label_nmi
-    >>> monitor = ScoringMonitor(scoring={"nmi": pseudo_label_nmi})
-    """
-    return float(normalized_mutual_info_score(y, estimator.labels_))
-
-
 def pseudo_label_monitor() -> ScoringMonitor:
     """Make the callback that scores every epoch's own assignment against `y`.
+
+    Unlike `purity_scorer`, it costs no pass over the images: it reads the ``labels_``
+    that an epoch was trained on.
 
     Returns
     -------
     sklearn.callback.ScoringMonitor
-        With the scores "nmi" and "purity" of :func:`pseudo_label_nmi` and
-        :func:`pseudo_label_purity`, which
-        :class:`skdeepcluster.review.TrainingHistoryDisplay` draws.
+        With the scores "nmi" and "purity", which
+        :class:`skdeepcluster.review.TrainingHistoryDisplay` draws: the paper's
+        Figure 2.
 
     Examples
     --------
@@ -167,5 +114,15 @@ def pseudo_label_monitor() -> ScoringMonitor:
     from sklearn.callback import ScoringMonitor
 
     return ScoringMonitor(
-        scoring={"nmi": pseudo_label_nmi, "purity": pseudo_label_purity}
+        scoring={"nmi": _pseudo_label_nmi, "purity": _pseudo_label_purity}
     )
+
+
+def _pseudo_label_nmi(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """NMI of an epoch's own assignment with `y`, as a callback asks for it."""
+    return float(normalized_mutual_info_score(y, estimator.labels_))
+
+
+def _pseudo_label_purity(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """Purity of an epoch's own assignment against `y`, as a callback asks for it."""
+    return cluster_purity_score(y, estimator.labels_)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.callback import ProgressBar
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -31,8 +31,7 @@ from skdeepcluster._engine.images import Images
 from skdeepcluster.metrics import (
     cluster_purity_score,
     nmi_scorer,
-    pseudo_label_nmi,
-    pseudo_label_purity,
+    pseudo_label_monitor,
     purity_scorer,
 )
 from skdeepcluster.objectives import (
@@ -988,9 +987,7 @@ def test_progress_bar_has_one_line(quick, digits, capsys):
 
 def test_monitor_of_pseudo_labels(quick, digits):
     X, y = digits
-    monitor = ScoringMonitor(
-        scoring={"purity": pseudo_label_purity, "nmi": pseudo_label_nmi}
-    )
+    monitor = pseudo_label_monitor()
     quick.set_params(n_epochs=3).set_callbacks(monitor).fit(X, y)
     assert (quick.fit_predict(X, y) == quick.labels_).all()
     log = monitor.get_logs().data_as_pandas

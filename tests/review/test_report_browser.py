@@ -315,9 +315,10 @@ def test_what_is_exported_can_be_imported(visit, tmp_path, page_of):
         ("cluster,category\n0,x,y\n", "line 2: it has 3 fields"),
         ("cluster,category,excluded\n0,x,99\n", "line 2: “99” is not an image"),
         ("cluster,category,excluded\n0,x,4\n", "line 2: image 4 is in cluster 1"),
+        ('cluster,category\n0,"x\ny"\n', "the category holds control characters"),
         (b"cluster,category\n0,\xe4\n", "it is not UTF-8 text"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_bad_import_changes_nothing(visit, tmp_path, text, message):
     page = visit(n_clusters=5, n_each=4, names={3: "kept"})
