@@ -9,7 +9,9 @@ from skdeepcluster import Augmentation
 from skdeepcluster._engine import backbones
 from skdeepcluster._engine.augment import random_views
 
-VIEW = Augmentation(intensity=0.2).get_params()
+VIEW = Augmentation(
+    rotation=15, crop_scale=(0.5, 1), intensity=0.2, shading=0
+).get_params()
 
 
 def predictions(X, y, train, seed, n_epochs=30):

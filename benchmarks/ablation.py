@@ -11,12 +11,6 @@ from peers import SECONDS, line, measured
 
 from skdeepcluster import Augmentation
 from skdeepcluster.objectives import CentroidClassification
-from skdeepcluster.recipes import fast
-
-
-def varied(**parameters):
-    """The augmentation of `fast` but for `parameters`."""
-    return Augmentation(**fast["augmentation"].get_params() | parameters)
 
 
 def without(k):
@@ -24,9 +18,9 @@ def without(k):
     return {
         "swapped prediction": {"objective": CentroidClassification(), "n_views": 2},
         "more prototypes than clusters": {"objective__n_prototypes": k},
-        "shading": {"augmentation": varied(shading=0.0)},
+        "shading": {"augmentation": Augmentation(shading=0.0)},
         "Ward's start of K-means": {"final_init": "random"},
-        "intensity": {"augmentation": varied(intensity=0.0)},
+        "intensity": {"augmentation": Augmentation(intensity=0.0)},
         "small batches": {"batch_size": 256},
         "warm-up": {"warmup_epochs": 0},
         "grey level": {"standardize": "image"},

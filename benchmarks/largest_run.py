@@ -22,8 +22,13 @@ PAPER = {"images": 192_272, "epochs": 200, "k": 104, "batch": 256}
 
 def alternation(n, size, batch_size, device):
     """The loop of the recipe `deepmcat`, on images that lie on the device."""
-    est = DeepClusterCategorizer(
-        PAPER["k"], n_epochs=2, batch_size=batch_size, random_state=0, device=device
+    est = DeepClusterCategorizer.from_recipe(
+        "deepmcat",
+        n_clusters=PAPER["k"],
+        n_epochs=2,
+        batch_size=batch_size,
+        random_state=0,
+        device=device,
     )
     few = np.random.default_rng(0).integers(0, 256, (PAPER["k"], size, size), np.uint8)
     rows = few.reshape(len(few), -1)

@@ -51,8 +51,9 @@ def one_run(path, what, k):
     from skdeepcluster import DeepClusterCategorizer
 
     images = np.load(path, mmap_mode="r")
-    est = DeepClusterCategorizer(
-        k,
+    est = DeepClusterCategorizer.from_recipe(
+        "deepmcat",
+        n_clusters=k,
         backbone="small_cnn",
         image_size=64,
         n_epochs=int(what == "train"),

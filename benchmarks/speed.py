@@ -77,8 +77,9 @@ def counted(work):
 
 
 def estimator(args, n_epochs, **parameters):
-    return DeepClusterCategorizer(
-        args.k,
+    return DeepClusterCategorizer.from_recipe(
+        "deepmcat",
+        n_clusters=args.k,
         batch_size=args.batch_size,
         image_size=args.size,
         n_epochs=n_epochs,

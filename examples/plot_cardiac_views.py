@@ -35,7 +35,7 @@ from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster.metrics import pseudo_label_monitor
 
 monitor = pseudo_label_monitor()
-est = DeepClusterCategorizer.from_recipe("fast", n_clusters=104, random_state=0)
+est = DeepClusterCategorizer(n_clusters=104, random_state=0)
 est.set_callbacks(monitor).fit(images, views)
 
 # %%

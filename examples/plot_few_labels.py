@@ -21,7 +21,7 @@ from skdeepcluster import ClusterMajorityClassifier, DeepClusterCategorizer
 
 digits = load_digits()
 images = digits.images
-est = DeepClusterCategorizer.from_recipe("fast", n_clusters=80, random_state=0)
+est = DeepClusterCategorizer(n_clusters=80, random_state=0)
 est.fit(images)
 
 # %%

@@ -15,7 +15,7 @@ from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster.datasets import CARDIAC_VIEWS, make_cardiac_views
 
 images, views = make_cardiac_views(1000, class_weights="ukbb", random_state=0)
-est = DeepClusterCategorizer.from_recipe("fast", n_clusters=40, random_state=0)
+est = DeepClusterCategorizer(n_clusters=40, random_state=0)
 est.fit(images)
 
 # %%

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from skdeepcluster import DeepClusterCategorizer
 
 digits = load_digits()
-est = DeepClusterCategorizer.from_recipe("fast", n_clusters=80, random_state=0)
+est = DeepClusterCategorizer(n_clusters=80, random_state=0)
 labels = est.fit_predict(digits.images)
 
 # %%

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,8 +17,9 @@ from skdeepcluster._engine.augment import Views, random_views
 from skdeepcluster._engine.embedding import View, embed
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.sampling import SAMPLERS
+from skdeepcluster._image_size import seen_at
 from skdeepcluster._pixels import pixel_statistics
-from skdeepcluster.objectives import ClusterClassification
+from skdeepcluster.objectives import SwappedPrediction
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -32,8 +34,10 @@ def inputs_of(
         size, standardize = (least, max(shape[0], least)), "dataset"
         return Inputs(shape, size, standardize, *pixel_statistics(rows, shape))
     height, width = shape[:2]
-    if est.image_size is not None:
-        height = width = est.image_size
+    if est.image_size == "auto":
+        height = width = seen_at(height, width)
+    elif isinstance(est.image_size, Integral):
+        height = width = int(est.image_size)
     size = max(height, least), max(width, least)
     if est.standardize != "dataset":
         return Inputs(shape, size, est.standardize)
@@ -88,7 +92,7 @@ def alternation_of(
             est.pca_components,
             clustering.INITS[est.final_init],
         ),
-        objective=clone(est.objective or ClusterClassification()),
+        objective=clone(est.objective or SwappedPrediction()),
         sampler=SAMPLERS[est.sampling],
         descent=descent.Descent(
             backbone,

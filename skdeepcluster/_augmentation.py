@@ -22,10 +22,10 @@ class Augmentation(BaseEstimator):
 
     Parameters
     ----------
-    rotation : float, default=15.0
+    rotation : float, default=12.0
         Largest angle in degrees, in [0, 180]; angles are uniform between plus and
         minus that.
-    crop_scale : (float, float), default=(0.5, 1.0)
+    crop_scale : (float, float), default=(0.7, 1.0)
         Smallest and largest share of the image's area that is cropped, in (0, 1].
     crop_ratio : (float, float), default=(0.75, 4 / 3)
         Smallest and largest aspect ratio (width / height) of the crop, relative to
@@ -33,11 +33,11 @@ class Augmentation(BaseEstimator):
     flip : float, default=0.0
         Probability of mirroring left and right, in [0, 1]. Zero, because in a body
         left and right differ.
-    intensity : float, default=0.0
+    intensity : float, default=0.4
         Contrast is multiplied by a factor from ``1 ± intensity``, and a brightness
         from ``± intensity`` is added, in units of the standardised pixels, in
         [0, 1).
-    shading : float, default=0.0
+    shading : float, default=0.8
         Contrast and brightness also vary linearly across the image, as near a
         receiving coil, from 0 in the middle by up to `shading` to either border, in
         [0, 1). The two directions add up in the corners, so that beyond 0.5 contrast
@@ -51,8 +51,8 @@ class Augmentation(BaseEstimator):
     ----------
     Kart et al. (2021), "DeepMCAT: Large-Scale Deep Clustering for Medical Image
     Categorization": "random rotation, resizing and cropping with random
-    scale/aspect ratio". The ranges are not stated there; the rotation and the
-    crops here are ours.
+    scale/aspect ratio". The ranges are not stated there. Intensity and shading are
+    ours: they make grey level a hint rather than a rule.
 
     Examples
     --------
@@ -73,12 +73,12 @@ class Augmentation(BaseEstimator):
     def __init__(
         self,
         *,
-        rotation: float = 15.0,
-        crop_scale: tuple[float, float] = (0.5, 1.0),
+        rotation: float = 12.0,
+        crop_scale: tuple[float, float] = (0.7, 1.0),
         crop_ratio: tuple[float, float] = (0.75, 4 / 3),
         flip: float = 0.0,
-        intensity: float = 0.0,
-        shading: float = 0.0,
+        intensity: float = 0.4,
+        shading: float = 0.8,
     ) -> None:
         self.rotation = rotation
         self.crop_scale = crop_scale

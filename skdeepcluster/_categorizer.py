@@ -58,8 +58,9 @@ class DeepClusterCategorizer(
     the images are embedded and clustered once more, this time as they are; those
     clusters are what `labels_` and :meth:`predict` tell.
 
-    The defaults are the paper's. :meth:`from_recipe` gives others, such as
-    ``"fast"`` for a laptop.
+    That is the paper's method, the recipe ``"deepmcat"`` of :meth:`from_recipe`, which
+    wants many images and a GPU. The defaults are for any images and any machine: a
+    small network, which learns by swapped prediction [3]_ what K-means then clusters.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class DeepClusterCategorizer(
         number of categories expected: pure clusters are easily merged, mixed ones
         not parted.
 
-    backbone : str or callable, default="vgg16_bn"
+    backbone : str or callable, default="small_cnn"
         The network, from random weights: torchvision's ``"vgg11"`` to
         ``"vgg19_bn"`` or ``"resnet18"`` to ``"resnet152"``; ``"small_cnn"``, four
         convolutions for small images on a laptop; or a callable that takes no
@@ -90,19 +91,20 @@ class DeepClusterCategorizer(
         saved with ``torch.save`` or as safetensors. Layers that the backbone lacks,
         such as ImageNet's classifier, are left out.
 
-    image_size : int or None, default=None
-        Height and width in pixels at which images enter the network; None keeps
-        their own. Either is enlarged to the backbone's minimum: 48 for ResNet,
-        32 for the other names, 1 for callables.
+    image_size : int, "auto" or None, default="auto"
+        Height and width in pixels at which images enter the network. ``"auto"`` is 64
+        for images whose longer side has 96 pixels or more, and 32 for others; None
+        keeps their own. Each is enlarged to the backbone's minimum: 48 for ResNet, 32
+        for the other names, 1 for callables.
 
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of images that come as
         flat rows. Without it, flat rows are feature vectors: standardised column by
         column, never rotated or cropped.
 
-    standardize : {"image", "dataset"} or None, default="image"
-        Whether the pixels of each image get mean 0 and variance 1 by themselves, as
-        in the paper, or all together (a mean and a variance a channel), or neither.
+    standardize : {"image", "dataset"} or None, default="dataset"
+        Whether the pixels get mean 0 and variance 1 all together (a mean and a variance
+        a channel), or those of each image by themselves, as in the paper, or neither.
         ``"image"`` throws the absolute grey level away, which is meaningless in MR
         and tells tissues apart in CT.
 
@@ -115,7 +117,7 @@ class DeepClusterCategorizer(
         Number of views of each image that a step trains on, at least 1; None is what
         `objective` wants. Two take about twice as long as one.
 
-    cluster_on : {"views", "images", "bank"}, default="views"
+    cluster_on : {"views", "images", "bank"}, default="bank"
         What is clustered in every epoch: ``"views"``, a random view of each image, as
         in the paper; ``"images"``, the images as they are, as in DeepCluster; or
         ``"bank"``, the embeddings that training computed on its way (of an image with
@@ -134,30 +136,29 @@ class DeepClusterCategorizer(
 
     objective : Objective or None, default=None
         What the network learns, an object of `skdeepcluster.objectives` or of a class
-        of your own: :class:`~skdeepcluster.objectives.ClusterClassification`, the
-        paper's and what None stands for;
-        :class:`~skdeepcluster.objectives.CentroidClassification` (DeepCluster-v2), not
-        to be combined with `pca_components`; or
-        :class:`~skdeepcluster.objectives.SwappedPrediction` (SwAV). `fit` works on a
+        of your own: :class:`~skdeepcluster.objectives.SwappedPrediction` (SwAV), which
+        None stands for; :class:`~skdeepcluster.objectives.ClusterClassification`, the
+        paper's; or :class:`~skdeepcluster.objectives.CentroidClassification`
+        (DeepCluster-v2), not to be combined with `pca_components`. `fit` works on a
         clone. Given an instance, ``objective__temperature`` and its like can be
         searched.
 
-    sampling : {"clusters", "images"}, default="clusters"
+    sampling : {"clusters", "images"}, default="images"
         Whether an epoch trains on every cluster equally often, as in the paper and
         in DeepCluster, or on every image once.
 
-    n_epochs : int, default=200
+    n_epochs : int, default=12
         Number of epochs, at least 0, in each of which the images are clustered and
         trained on. With 0, the embedding of the random network is clustered: a
         baseline.
 
-    batch_size : int, default=256
+    batch_size : int, default=128
         Number of images a step, at least 2. An epoch is cut into batches of equal
         size, none of a single image, and none larger than this but for that reason. A
-        few thousand images want 64: with 256 they learn little, for want of steps. On a
+        few thousand images learn little with 256, for want of steps. On a
         GPU fewer images are embedded as so many, for it rounds by the size of a batch.
 
-    learning_rate : float, default=0.05
+    learning_rate : float, default=0.1
         Initial learning rate of SGD, above 0.
 
     momentum : float, default=0.9
@@ -166,17 +167,17 @@ class DeepClusterCategorizer(
     weight_decay : float, default=1e-5
         L2 penalty on the weights, at least 0.
 
-    lr_schedule : {"constant", "cosine"}, default="constant"
+    lr_schedule : {"constant", "cosine"}, default="cosine"
         Whether the learning rate stays, or falls to zero along half a cosine. That of
         a classifier that is made anew in every epoch stays: it has to catch up.
 
-    warmup_epochs : int, default=0
+    warmup_epochs : int, default=3
         Number of epochs at first in which the learning rate rises linearly.
 
     kmeans_n_iter : int, default=20
         Number of iterations of K-means, each time.
 
-    final_init : {"random", "ward"}, default="random"
+    final_init : {"random", "ward"}, default="ward"
         What the K-means after the last epoch starts from: images drawn at random, or
         the means of what merging by Ward's criterion leaves (of 5,000 images drawn at
         random, or twice `n_clusters`, where there are more), which gives purer
@@ -194,7 +195,8 @@ class DeepClusterCategorizer(
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the network's products. ``"auto"`` is bfloat16 where the hardware
-        is built for it (CPUs with AMX, GPUs since Ampere), else float32. Images are
+        is built for it (CPUs with AMX or AVX-512 for bfloat16, such as AMD's since
+        Zen 4, and GPUs since Ampere), else float32. Images are
         assigned to clusters in float32 always.
 
     random_state : int, RandomState instance or None, default=None
@@ -291,10 +293,9 @@ class DeepClusterCategorizer(
 
     Notes
     -----
-    Departures from the paper: empty clusters are left out of `labels_`, and the
-    final clusters come from images without augmentation. What it does not state is
-    chosen here: the ranges of the augmentation, 20 iterations of K-means, the
-    second fully connected layer for embedding, and a constant learning rate.
+    Departures from the paper in every recipe: empty clusters are left out of `labels_`,
+    and the final clusters come from images without augmentation. The recipe
+    ``"deepmcat"`` says what else was chosen where the paper states nothing.
 
     One model, one precision: bfloat16 and float32 networks disagree on some images,
     so `predict` keeps to `precision_`, also after loading on another machine.
@@ -318,9 +319,7 @@ class DeepClusterCategorizer(
     >>> from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
     >>> digits = load_digits()
     >>> images, categories = digits.images[:500], digits.target[:500]
-    >>> est = DeepClusterCategorizer.from_recipe(
-    ...     "fast", n_clusters=40, n_epochs=2, random_state=0
-    ... )
+    >>> est = DeepClusterCategorizer(n_clusters=40, n_epochs=2, random_state=0)
     >>> labels = est.fit_predict(images)
     >>> cluster_purity_score(categories, labels) > 0.7
     True
@@ -334,7 +333,11 @@ class DeepClusterCategorizer(
         "embedding_layer": [StrOptions({"auto", "fc", "pool"})],
         "projection": [None, Interval(Integral, 1, None, closed="left")],
         "weights": [None, Mapping, str, os.PathLike],
-        "image_size": [None, Interval(Integral, 1, None, closed="left")],
+        "image_size": [
+            None,
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "image_shape": [None, tuple],
         "standardize": [None, StrOptions({"image", "dataset"})],
         "augmentation": [None, Options(bool, {False}), Augmentation],
@@ -372,29 +375,29 @@ class DeepClusterCategorizer(
         self,
         n_clusters: int = 8,
         *,
-        backbone: str | Callable[[], torch.nn.Module] = "vgg16_bn",
+        backbone: str | Callable[[], torch.nn.Module] = "small_cnn",
         embedding_layer: str = "auto",
         projection: int | None = None,
         weights: Mapping[str, torch.Tensor] | str | os.PathLike[str] | None = None,
-        image_size: int | None = None,
+        image_size: int | str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
-        standardize: str | None = "image",
+        standardize: str | None = "dataset",
         augmentation: Augmentation | bool | None = None,
         n_views: int | None = None,
-        cluster_on: str = "views",
+        cluster_on: str = "bank",
         sobel: bool = False,
         pca_components: int | None = None,
         objective: Objective | None = None,
-        sampling: str = "clusters",
-        n_epochs: int = 200,
-        batch_size: int = 256,
-        learning_rate: float = 0.05,
+        sampling: str = "images",
+        n_epochs: int = 12,
+        batch_size: int = 128,
+        learning_rate: float = 0.1,
         momentum: float = 0.9,
         weight_decay: float = 1e-5,
-        lr_schedule: str = "constant",
-        warmup_epochs: int = 0,
+        lr_schedule: str = "cosine",
+        warmup_epochs: int = 3,
         kmeans_n_iter: int = 20,
-        final_init: str = "random",
+        final_init: str = "ward",
         stopping: Stability | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
@@ -436,7 +439,7 @@ class DeepClusterCategorizer(
         Parameters
         ----------
         name : str
-            A key of ``skdeepcluster.recipes.RECIPES``, such as ``"fast"``.
+            A key of ``skdeepcluster.recipes.RECIPES``, such as ``"deepmcat"``.
         **parameters : object
             Parameters that are not in the recipe, or are to be different; also those
             of its objects, such as ``objective__temperature``.

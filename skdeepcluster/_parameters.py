@@ -31,7 +31,7 @@ _CLASSES: dict[str, type[BaseEstimator]] = {
 # What such a parameter stands for where its value is None.
 _DEFAULTS: dict[str, type[BaseEstimator]] = {
     "augmentation": Augmentation,
-    "objective": objectives.ClusterClassification,
+    "objective": objectives.SwappedPrediction,
     "stopping": Stability,
 }
 

@@ -59,7 +59,7 @@ class SavingMixin(BaseEstimator):
         >>> import numpy as np
         >>> from skdeepcluster import DeepClusterCategorizer
         >>> images = np.random.default_rng(0).random((20, 16, 16))
-        >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=1)
+        >>> est = DeepClusterCategorizer(n_clusters=2, n_epochs=1)
         >>> labels = est.fit_predict(images)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     est.save(f"{folder}/model.safetensors")

@@ -105,7 +105,7 @@ def pseudo_label_monitor() -> ScoringMonitor:
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.metrics import pseudo_label_monitor
     >>> images, y = np.random.default_rng(0).random((20, 16, 16)), np.arange(20) % 2
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=2, n_epochs=1)
     >>> monitor = pseudo_label_monitor()
     >>> est = est.set_callbacks(monitor).fit(images, y)
     >>> sorted({"nmi", "purity"} & set(monitor.get_logs().data[0]))

@@ -32,20 +32,24 @@ def digits():
     return X[:200].reshape(-1, 8, 8).astype(np.uint8), y[:200]
 
 
+def plain(**parameters):
+    """The paper's alternation with a small network, which tests vary part by part."""
+    small = {"backbone": "small_cnn", "n_epochs": 2, "batch_size": 64}
+    return DeepClusterCategorizer.from_recipe(
+        "deepmcat", random_state=0, **small | parameters
+    )
+
+
 @pytest.fixture
 def quick():
     """An unfitted estimator that takes a second."""
-    return DeepClusterCategorizer(
-        5, backbone="small_cnn", n_epochs=2, batch_size=64, random_state=0
-    )
+    return plain(n_clusters=5)
 
 
 @pytest.fixture(scope="session")
 def fitted(digits):
     """A fitted estimator; not to be changed."""
-    return DeepClusterCategorizer(
-        10, backbone="small_cnn", n_epochs=2, batch_size=64, random_state=0
-    ).fit(digits[0])
+    return plain(n_clusters=10).fit(digits[0])
 
 
 MR = "1.2.840.10008.5.1.4.1.1.4"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer, __version__
 from skdeepcluster.cli import main
+from skdeepcluster.datasets import make_cardiac_views
 
 QUICK = ["-k", "5", "--epochs", "1"]
 
@@ -469,3 +470,22 @@ def test_the_report_embeds_nothing_again(npz, tmp_path, monkeypatch, capsys):
     arguments = ["categorize", str(npz), "-k", "4", "-o", out, "--epochs", "1"]
     assert main(arguments) == 0
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_large_images_are_read_and_seen_at_more_pixels(tmp_path, capsys):
+    views, _ = make_cardiac_views(40, image_size=128, random_state=0)
+    folder, out, new = tmp_path / "in", tmp_path / "out", tmp_path / "new"
+    folder.mkdir()
+    for number, view in enumerate(views):
+        Image.fromarray(view).save(folder / f"{number:02}.png")
+    assert main(["categorize", str(folder), *QUICK, "-o", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "40 images of 128 × 128 pixels, which the network sees at 64 × 64" in printed
+    est = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert est.reader_["image_size"] == 128
+    assert est.model_.inputs.size == (64, 64)
+    Image.new("L", (20, 20), 90).save(folder / "small.png")
+    assert main(["assign", str(out), str(folder), "-o", str(new)]) == 0
+    assert np.load(new / "images.npy").shape == (41, 128, 128)
+    before, after = (read_csv(each / "clusters.csv") for each in (out, new))
+    assert [row["cluster"] for row in after[:40]] == [row["cluster"] for row in before]

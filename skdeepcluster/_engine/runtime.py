@@ -45,14 +45,15 @@ def device_or_cpu(name: str | torch.device) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """``"auto"`` is bfloat16 where the hardware has matrix units built for it."""
+    """``"auto"`` is bfloat16 where the hardware has units built for its products."""
     if precision != "auto":
         return precision
     if device.type == "cpu":
         # Older torch cannot tell; float32 is right everywhere.
         if not hasattr(torch.cpu, "get_capabilities"):
             return "float32"
-        built_for_it = bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        can = torch.cpu.get_capabilities()
+        built_for_it = bool(can.get("amx_bf16") or can.get("avx512_bf16"))
     elif device.type == "cuda":
         built_for_it = torch.cuda.get_device_capability(device) >= (8, 0)
     else:

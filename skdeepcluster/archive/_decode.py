@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from skdeepcluster.archive._file import (
     CRASHED,
     Address,
@@ -50,7 +52,8 @@ class Reading:
     """How the files of an archive are read; their pixels go to the store."""
 
     files: Files
-    disk: Store
+    disk: Store | None
+    """None if nothing but headers is wanted."""
     options: Options
     on_error: str
     n_jobs: int
@@ -59,8 +62,9 @@ class Reading:
     def headers(self) -> tuple[dict[int, list[Header]], dict[int, Unreadable]]:
         """Headers and problems of all files; decodes what is wanted in any case."""
         wanted = []
+        disk = self.disk if self.options.frames == "all" else None
         for number, fingerprint in enumerate(self.files.fingerprints):
-            at_once = self.options.frames == "all" and not self.disk.knows(fingerprint)
+            at_once = disk is not None and not disk.knows(fingerprint)
             pixels: list[Address] | None = None if at_once else []
             wanted.append(_Wanted(number, self.files.location(number), pixels, True))
         return self._read("headers", wanted)
@@ -91,8 +95,10 @@ class Reading:
                         problems[item.number] = got.problem
                     if item.headers:
                         headers[item.number] = got.headers
-                    self.disk.add(self.files.fingerprints[item.number], got.images)
-                self.disk.flush()
+                    if self.disk is not None:
+                        self.disk.add(self.files.fingerprints[item.number], got.images)
+                if self.disk is not None:
+                    self.disk.flush()
                 done += len(chunk)
                 if self.progress is not None:
                     self.progress(stage, done, len(wanted))
@@ -130,13 +136,15 @@ def _read(options: Options, wanted: list[_Wanted]) -> list[_Got]:
                     if n_images + len(addresses) > _IMAGES:
                         addresses = []  # later, in parts
                     n_images += len(addresses)
-                size, channels = options.image_size, options.channels
-                images = [
-                    (a, to_square(file.pixels(a), size, channels)) for a in addresses
-                ]
+                images = [(a, _square(file.pixels(a), options)) for a in addresses]
                 headers = file.headers if item.headers else []
         except Unreadable as error:
             got.append(_Got([], [], error))
         else:
             got.append(_Got(headers, images, None))
     return got
+
+
+def _square(values: NDArray[Any], options: Options) -> NDArray[Any]:
+    assert options.image_size is not None  # before pixels are asked for
+    return to_square(values, options.image_size, options.channels)

@@ -7,20 +7,21 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.utils import Bunch
 
+from skdeepcluster._image_size import read_at
 from skdeepcluster.archive._choice import Found, Frames, choose
 from skdeepcluster.archive._decode import Progress, Reading
 from skdeepcluster.archive._file import Address, Header, Unreadable
 from skdeepcluster.archive._find import Files, find_files
 from skdeepcluster.archive._options import Options, check_options
 from skdeepcluster.archive._pixels import Window
-from skdeepcluster.archive._store import Row, Store, write_table
+from skdeepcluster.archive._store import Row, Store, locked, write_table
 from skdeepcluster.archive._windows import rows_of
 
 log = logging.getLogger("skdeepcluster.archive")
@@ -30,7 +31,7 @@ def load_archive(
     folder: str | os.PathLike[str],
     store: str | os.PathLike[str] | None = None,
     *,
-    image_size: int = 64,
+    image_size: int | Literal["auto"] = "auto",
     channels: Literal[1, 3] = 1,
     frames: Frames = "first",
     window: Window = "series",
@@ -56,8 +57,13 @@ def load_archive(
         ``skipped.csv``. The next run decodes only what is new or has changed, and an
         interrupted one goes on. None keeps them in memory.
 
-    image_size : int, default=64
-        Height and width in pixels that images are scaled to, their aspect kept.
+    image_size : int or "auto", default="auto"
+        Height and width in pixels that images are scaled to, their aspect kept. "auto"
+        is 128 where the median of the images' longer sides, known from their headers,
+        has 96 pixels or more, else 64; a store takes 16 KB or 4 KB for a grey image. A
+        network sees them at half of that, as it would the files' own
+        (`image_size="auto"` of :class:`~skdeepcluster.DeepClusterCategorizer`). With
+        ``frames="all"`` files are then opened twice, for headers and for pixels.
 
     channels : {1, 3}, default=1
         1 makes colour grey (ITU-R BT.601); 3 repeats grey.
@@ -154,59 +160,70 @@ def load_archive(
         raise ValueError("store and folder are the same: give another folder.")
     with tempfile.TemporaryDirectory(prefix="skdeepcluster-") as temporary:
         place = Path(temporary if store is None else store)
-        keep_values = options.window is None
-        with Store(place, options.image_size, channels, keep_values) as disk:
-            n_jobs = effective_n_jobs(n_jobs)
+        with locked(place):
             files = find_files(root, place, path_key)
-            reading = Reading(files, disk, options, on_error, n_jobs, progress)
-            headers, problems = reading.headers()
-            chosen = _choose(files, headers, problems, options)
-            # A file that proves damaged changes what is chosen.
-            while missing := _missing(chosen, disk):
-                problems |= reading.pixels(missing)
-                chosen = _choose(files, headers, problems, options)
-            skipped = _skipped(files, problems)
-            if store is not None:
-                write_table(place / "skipped.csv", skipped)
-            if not chosen.images:
-                raise ValueError(_nothing(files, problems))
-            index = disk.finish(chosen.rows, _index(files, chosen.images))
-            log.info(
-                "%d images of %d files, of which %d were skipped",
-                len(index),
-                len(files),
-                len(skipped),
-            )
+            how = (on_error, effective_n_jobs(n_jobs), progress)
+            known = None
+            if options.image_size is None:
+                known = Reading(files, None, options, *how).headers()
+                images = _choose(*known, options.frames)
+                options = options._replace(image_size=_size_of(images))
+            with _opened(place, options) as disk:
+                reading = Reading(files, disk, options, *how)
+                headers, problems = known or reading.headers()
+                images = _choose(headers, problems, options.frames)
+                rows = rows_of(images, files, options)
+                # A file that proves damaged changes what is chosen.
+                while missing := _missing(images, rows, disk):
+                    problems |= reading.pixels(missing)
+                    images = _choose(headers, problems, options.frames)
+                    rows = rows_of(images, files, options)
+                skipped = _skipped(files, problems)
+                if store is not None:
+                    write_table(place / "skipped.csv", skipped)
+                if not images:
+                    raise ValueError(_nothing(files, problems))
+                index = disk.finish(rows, _index(files, images))
+                log.info(
+                    "%d images of %d files, of which %d were skipped",
+                    len(index),
+                    len(files),
+                    len(skipped),
+                )
         mode: Literal["r"] | None = None if store is None else "r"
-        images = np.load(place / "images.npy", mmap_mode=mode)
-    return Bunch(images=images, index=index, skipped=skipped, n_files=len(files))
-
-
-class _Chosen(NamedTuple):
-    images: list[Found]
-    rows: list[Row]
-    """What the store shall hold of each."""
+        pixels = np.load(place / "images.npy", mmap_mode=mode)
+    return Bunch(images=pixels, index=index, skipped=skipped, n_files=len(files))
 
 
 def _choose(
-    files: Files,
-    headers: dict[int, list[Header]],
-    problems: dict[int, Unreadable],
-    options: Options,
-) -> _Chosen:
+    headers: dict[int, list[Header]], problems: dict[int, Unreadable], frames: Frames
+) -> list[Found]:
+    """The images that are wanted of the files that can be read."""
     found = [
         Found(number, header)
         for number in sorted(headers.keys() - problems.keys())
         for header in headers[number]
     ]
-    images = choose(found, options.frames)
-    return _Chosen(images, rows_of(images, files, options))
+    return choose(found, frames)
 
 
-def _missing(chosen: _Chosen, disk: Store) -> dict[int, list[Address]]:
+def _size_of(images: list[Found]) -> int:
+    """What `image_size="auto"` is for these."""
+    return read_at(max(image.header.height, image.header.width) for image in images)
+
+
+def _opened(place: Path, options: Options) -> Store:
+    assert options.image_size is not None  # it is known by now
+    keep_values = options.window is None
+    return Store(place, options.image_size, options.channels, keep_values)
+
+
+def _missing(
+    images: list[Found], rows: list[Row], disk: Store
+) -> dict[int, list[Address]]:
     """The images of each file that are still to be decoded."""
     missing: dict[int, list[Address]] = {}
-    for image, row in zip(chosen.images, chosen.rows, strict=True):
+    for image, row in zip(images, rows, strict=True):
         if not disk.has(row):
             missing.setdefault(image.file, []).append(row.address)
     return missing

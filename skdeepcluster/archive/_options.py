@@ -14,7 +14,8 @@ from skdeepcluster.archive._pixels import Window
 class Options(NamedTuple):
     """As of `load_archive`."""
 
-    image_size: int
+    image_size: int | None
+    """None until it is known, where it follows from the images."""
     channels: int
     frames: Frames
     window: Window
@@ -33,17 +34,25 @@ def check_options(image_size: Any, channels: Any, frames: Any, window: Any) -> O
     Options
         As Python's own types.
     """
-    whole = isinstance(image_size, int | np.integer)
-    if not whole or not 8 <= image_size <= 4096:
-        raise ValueError(
-            f"image_size={image_size!r} is no whole number of pixels from 8 to 4096."
-        )
+    size = _image_size(image_size)
     if not isinstance(channels, int) or channels not in (1, 3):
         raise ValueError(f"channels={channels!r} is neither 1 nor 3.")
     known = isinstance(frames, str) and frames in ("first", "all", "middle")
     if not known:
         raise ValueError(f"frames={frames!r} is none of 'first', 'all', 'middle'.")
-    return Options(int(image_size), channels, frames, _window(window))
+    return Options(size, channels, frames, _window(window))
+
+
+def _image_size(image_size: Any) -> int | None:
+    if isinstance(image_size, str) and image_size == "auto":
+        return None
+    whole = isinstance(image_size, int | np.integer)
+    if not whole or not 8 <= image_size <= 4096:
+        raise ValueError(
+            f"image_size={image_size!r} is neither 'auto' nor a whole number of pixels "
+            "from 8 to 4096."
+        )
+    return int(image_size)
 
 
 def _window(window: Any) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -34,21 +35,29 @@ def in_parallel(
     ------
     chunk, result
         A chunk that killed its process is run again item by item, each alone; an item
-        that does so again has the result None.
+        that does so again has the result None. Whoever closes the generator before its
+        end waits for the chunks under way.
     """
     waiting = iter(chunks)
     started: dict[int, list[Item]] = {}
+    enough = threading.Event()
 
     def tasks() -> Iterator[object]:
         for number, chunk in enumerate(waiting):
+            if enough.is_set():
+                return
             started[number] = chunk
             yield delayed(_numbered)(function, number, chunk)
 
     while True:
         try:
             with contextlib.closing(_run(tasks(), n_jobs)) as results:
-                for number, result in results:
-                    yield started.pop(number), result
+                try:
+                    for number, result in results:
+                        yield started.pop(number), result
+                except GeneratorExit:
+                    enough.set()
+                    raise
         except BrokenProcessPool:
             suspects = [item for chunk in started.values() for item in chunk]
             started.clear()
@@ -71,6 +80,13 @@ def _run(tasks: Iterable[object], n_jobs: int) -> Generator[Any]:
         # With `yield from` it would be closed before the warning is off.
         for result in results:  # noqa: UP028
             yield result
+    except GeneratorExit:
+        # What is under way is waited for: to end its processes may fail in a thread of
+        # joblib's, where nobody can catch it.
+        with contextlib.suppress(Exception):
+            for _ in results:
+                pass
+        raise
     finally:
         with warnings.catch_warnings():  # of tasks that are not wanted any more
             warnings.simplefilter("ignore")

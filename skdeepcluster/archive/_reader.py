@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _warnings
+from skdeepcluster._image_size import read_at
 from skdeepcluster.archive._choice import Found, choose
 from skdeepcluster.archive._file import (
     CRASHED,
@@ -22,24 +24,27 @@ from skdeepcluster.archive._file import (
     UnreadableFileError,
 )
 from skdeepcluster.archive._formats import open_image
-from skdeepcluster.archive._options import check_options
+from skdeepcluster.archive._options import Options, check_options
 from skdeepcluster.archive._parallel import in_parallel
 from skdeepcluster.archive._pixels import Window, inner, limits, to_square, with_window
 
 _CHUNK = 16
+_SAMPLE = 1000  # files whose headers tell how large images are
 
 
 class ImageReader(TransformerMixin, BaseEstimator):
     """One image of each file, so that paths can be the input of a pipeline.
 
-    It keeps nothing of the data; `fit` only checks the parameters. For a whole archive
-    with its series, and for a store on disk, see
+    It keeps nothing of the data but their size. For a whole archive with its series,
+    and for a store on disk, see
     :func:`~skdeepcluster.archive.load_archive`.
 
     Parameters
     ----------
-    image_size : int, default=64
-        Height and width in pixels that images are scaled to, their aspect kept.
+    image_size : int or "auto", default="auto"
+        Height and width in pixels that images are scaled to, their aspect kept. "auto"
+        follows from the files that `fit` sees, of which it reads the headers: 128 where
+        the median of the longer sides has 96 pixels or more, else 64.
 
     channels : {1, 3}, default=1
         1 makes colour grey; 3 repeats grey.
@@ -78,7 +83,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        image_size: int = 64,
+        image_size: int | Literal["auto"] = "auto",
         *,
         channels: Literal[1, 3] = 1,
         frames: Literal["first", "middle"] = "middle",
@@ -94,12 +99,12 @@ class ImageReader(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     def fit(self, X: Sequence[str], y: None = None) -> Self:
-        """Check the parameters.
+        """Check the parameters, and choose the size of images if that is "auto".
 
         Parameters
         ----------
         X : sequence of str or path
-            Not read.
+            Files, of which headers are read where `image_size` is "auto".
         y : None
             Ignored.
 
@@ -113,8 +118,9 @@ class ImageReader(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter is not as documented.
         """
-        self._check()
-        _paths(X)
+        options = self._check()
+        paths = _paths(X)
+        self.image_size_ = options.image_size or read_at(self._longer_sides(paths))
         return self
 
     def transform(self, X: Sequence[str]) -> NDArray[Any]:
@@ -137,15 +143,19 @@ class ImageReader(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter is not as documented.
         """
-        window = self._check()
+        options = self._check()
+        window, size = options.window, options.image_size
+        if size is None:
+            check_is_fitted(self)
+            size = self.image_size_
         paths = _paths(X)
-        shape = (len(paths), self.image_size, self.image_size, 3)
+        shape = (len(paths), size, size, 3)
         dtype = np.float32 if window is None else np.uint8
         images = np.zeros(shape if self.channels == 3 else shape[:3], dtype)
         rows = list(enumerate(paths))
         chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
         failed = []
-        read = functools.partial(self._read, window)
+        read = functools.partial(self._read, window, size)
         with contextlib.closing(in_parallel(read, chunks, self.n_jobs)) as runs:
             for chunk, results in runs:
                 for (row, path), got in zip(chunk, results or [CRASHED], strict=True):
@@ -159,25 +169,32 @@ class ImageReader(TransformerMixin, BaseEstimator):
             _warnings.warn(_warnings.blank_rows(sorted(failed), len(paths)))
         return images
 
+    def _longer_sides(self, paths: list[str]) -> Iterator[int]:
+        """Of the image of some files, those that have one."""
+        for path in paths[:: -(-len(paths) // _SAMPLE) or 1]:
+            with contextlib.suppress(Unreadable), open_image(path) as file:
+                header = self._one_of(file.headers)
+                yield max(header.height, header.width)
+
     def _read(
-        self, window: Window, chunk: list[tuple[int, str]]
+        self, window: Window, size: int, chunk: list[tuple[int, str]]
     ) -> list[NDArray[Any] | Unreadable]:
         got: list[NDArray[Any] | Unreadable] = []
         for _, path in chunk:
             try:
-                got.append(self._read_one(path, window))
+                got.append(self._read_one(path, window, size))
             except Unreadable as error:
                 got.append(error)
         return got
 
-    def _read_one(self, path: str, window: Window) -> NDArray[Any]:
+    def _read_one(self, path: str, window: Window, size: int) -> NDArray[Any]:
         with open_image(path) as file:
             header = self._one_of(file.headers)
             values = file.pixels(header.address)
-        square = to_square(values, self.image_size, self.channels)
+        square = to_square(values, size, self.channels)
         if window is None:
             return square
-        inside = inner(header.height, header.width, self.image_size)
+        inside = inner(header.height, header.width, size)
         if isinstance(window, str):
             window = limits(square[inside])
         return with_window(square, inside, *window)
@@ -187,7 +204,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
         in_space = sorted(found, key=lambda image: image.header.place or ())
         return in_space[len(in_space) // 2].header
 
-    def _check(self) -> Window:
+    def _check(self) -> Options:
         if self.frames not in ("first", "middle"):
             raise ValueError(
                 f"frames={self.frames!r} is neither 'first' nor 'middle': a file gives "
@@ -203,12 +220,12 @@ class ImageReader(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"on_error={self.on_error!r} is neither 'raise' nor 'blank'."
             )
-        return check_options(self.image_size, self.channels, self.frames, window).window
+        return check_options(self.image_size, self.channels, self.frames, window)
 
     def __sklearn_tags__(self) -> Tags:
         """Of strings, one a row."""
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
+        tags.requires_fit = self.image_size == "auto"
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags

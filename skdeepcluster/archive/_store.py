@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -51,6 +52,34 @@ class _Finished(NamedTuple):
     """What became black and white."""
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Have a folder for a store alone; it is made if need be.
+
+    Raises
+    ------
+    ValueError
+        If another run writes to the folder, or it has files that are not of a store.
+    OSError
+        If it cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / ".lock").exists():
+        for name in ("images.npy", "index.csv"):
+            if (folder / name).exists():
+                raise ValueError(
+                    f"{folder} has a file {name} that is not of a store: give another "
+                    "folder."
+                )
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(
+            f"Another run is writing to {folder}: wait for it, or give another folder."
+        ) from None
+
+
 class Store:
     """The images of an archive, in a folder.
 
@@ -60,53 +89,26 @@ class Store:
     Parameters
     ----------
     folder : path
-        Made if need be.
+        One that is `locked`.
     image_size, channels : int
         Of the images.
     keep_values : bool
         Whether float32 values are stored, or 8 bits.
-
-    Raises
-    ------
-    ValueError
-        If another run writes to the folder.
-    OSError
-        If it cannot be written to.
     """
 
     def __init__(
         self, folder: Path, image_size: int, channels: int, keep_values: bool
     ) -> None:
         self.folder = folder
-        self._size, self._channels = image_size, channels
+        self._size = image_size
         self._shape = (image_size, image_size, 3)[: 2 if channels == 1 else 3]
         self._dtype = np.dtype(np.float32 if keep_values else np.uint8)
-        self._lock = FileLock(folder / ".lock", timeout=0)
+        self._finished = self._find_finished()
+        self._journal = Journal(folder, image_size, channels)
+        self._files = {key.partition("-")[0] for key, _ in self._finished.places}
+        self._files |= {key for key, _ in self._journal.decoded}
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / ".lock").exists():
-            for name in ("images.npy", "index.csv"):
-                if (self.folder / name).exists():
-                    raise ValueError(
-                        f"{self.folder} has a file {name} that is not of a store: give "
-                        "another folder."
-                    )
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise ValueError(
-                f"Another run is writing to {self.folder}: wait for it, or give "
-                "another folder."
-            ) from None
-        try:
-            self._finished = self._find_finished()
-            self._journal = Journal(self.folder, self._size, self._channels)
-            self._files = {key.partition("-")[0] for key, _ in self._finished.places}
-            self._files |= {key for key, _ in self._journal.decoded}
-        except BaseException:
-            self._lock.release()
-            raise
         return self
 
     def __exit__(
@@ -116,7 +118,6 @@ class Store:
         traceback: TracebackType | None,
     ) -> None:
         self._journal.close()
-        self._lock.release()
 
     def _find_finished(self) -> _Finished:
         none = _Finished({}, np.zeros((0, *self._shape), self._dtype), [])

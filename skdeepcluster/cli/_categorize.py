@@ -38,7 +38,8 @@ def add_to(commands: Commands) -> None:
         type=int,
         metavar="PIXELS",
         help="height and width at which the network sees images; of a folder's also "
-        "that at which they are read, at least 64 (default: the recipe's)",
+        "that at which they are read, at least 64 (default: by the images' own size, "
+        "32 or 64, and read at twice that; other recipes have their own)",
     )
     command.add_argument(
         "--frames",
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
 
     est = estimator(options)
     reader = {
-        "image_size": max(64, options.image_size or 0),
+        "image_size": max(64, options.image_size) if options.image_size else "auto",
         "channels": 1,
         "frames": options.frames,
         "window": options.window,

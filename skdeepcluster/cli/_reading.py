@@ -55,6 +55,7 @@ def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
             n_jobs=options.jobs,
             progress=progress,
         )
+    reader = reader | {"image_size": archive.images.shape[1]}
     _say(archive)
     index = archive.index
     names = index[["path", "frame", "slice"]].rename(columns={"path": "image"})

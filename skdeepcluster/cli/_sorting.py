@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn import callback
 
+from skdeepcluster._image_size import seen_at
 from skdeepcluster._results import Results
 from skdeepcluster.cli._saying import say_clusters, say_written
 from skdeepcluster.metrics import pseudo_label_monitor
@@ -32,7 +33,11 @@ def sort(
     """Fit, write the results as soon as they are there, and say what was found."""
     results = Results(output)
     height, width = found.images.shape[1:3]
-    print(f"{len(found.images):,} images of {height} × {width} pixels", flush=True)
+    told = f"{len(found.images):,} images of {height} × {width} pixels"
+    if est.image_size == "auto":
+        side = seen_at(height, width)
+        told += f", which the network sees at {side} × {side}"
+    print(told, flush=True)
 
     monitor = None if labels is None else pseudo_label_monitor()
     callbacks = [

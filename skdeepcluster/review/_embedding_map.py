@@ -54,7 +54,7 @@ class EmbeddingDisplay:
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import EmbeddingDisplay
     >>> images = load_digits().images[:300]
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=5, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=5, n_epochs=1)
     >>> display = EmbeddingDisplay.from_estimator(est.fit(images), images)
     """
 

@@ -47,7 +47,7 @@ class TrainingHistoryDisplay:
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import TrainingHistoryDisplay
     >>> images = np.random.default_rng(0).random((20, 16, 16))
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=2)
+    >>> est = DeepClusterCategorizer(n_clusters=2, n_epochs=2)
     >>> display = TrainingHistoryDisplay.from_estimator(est.fit(images))
     """
 

@@ -46,7 +46,7 @@ class MergeTreeDisplay:
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import MergeTreeDisplay
     >>> images = load_digits().images[:300]
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=5, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=5, n_epochs=1)
     >>> display = MergeTreeDisplay.from_estimator(est.fit(images))
     """
 

@@ -52,7 +52,7 @@ class ClusterMontageDisplay:
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import ClusterMontageDisplay
     >>> images = load_digits().images[:300]
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=3, n_epochs=1)
     >>> display = ClusterMontageDisplay.from_estimator(est.fit(images), images)
     """
 

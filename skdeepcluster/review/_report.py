@@ -110,7 +110,7 @@ def write_report(
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import write_report
     >>> images = np.random.default_rng(0).random((20, 16, 16))
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=2, n_epochs=2)
+    >>> est = DeepClusterCategorizer(n_clusters=2, n_epochs=2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_report(Path(folder, "report.html"), est.fit(images), images)
     ...     # Without embedding them once more:

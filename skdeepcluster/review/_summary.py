@@ -77,7 +77,7 @@ def cluster_table(
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import cluster_table
     >>> images = load_digits().images[:300]
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=3, n_epochs=1)
     >>> table = cluster_table(est.fit(images), images)
     >>> int(table["size"].sum())
     300
@@ -179,7 +179,7 @@ def representatives(
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import representatives
     >>> images = load_digits().images[:300]
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=3, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=3, n_epochs=1)
     >>> table = representatives(est.fit(images), images, n=4)
     >>> table["kind"].value_counts().to_dict()
     {'typical': 12, 'diverse': 12, 'doubtful': 12, 'borderline': 12}

@@ -93,7 +93,7 @@ def merge_clusters(
     >>> from skdeepcluster import DeepClusterCategorizer
     >>> from skdeepcluster.review import merge_clusters
     >>> images = load_digits().images[:300]
-    >>> est = DeepClusterCategorizer.from_recipe("fast", n_clusters=20, n_epochs=1)
+    >>> est = DeepClusterCategorizer(n_clusters=20, n_epochs=1)
     >>> merged = merge_clusters(est.fit(images), 10)
     >>> categories = merged[est.predict(images)]
     >>> len(set(categories.tolist()))

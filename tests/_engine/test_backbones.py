@@ -4,7 +4,7 @@ from torch import nn
 
 from skdeepcluster._engine import backbones
 from skdeepcluster._engine.backbones import SmallCNN, Sobel, build
-from skdeepcluster._engine.layers import SteadyLinear
+from skdeepcluster._engine.layers import SteadyLinear, for_evaluation
 from skdeepcluster._engine.runtime import autocast, resolve_precision
 
 
@@ -164,13 +164,17 @@ def test_a_linear_layer_evaluates_in_float32():
     assert (together == alone).all()
 
 
-def test_features_of_an_image_do_not_depend_on_the_others():
-    body = build("small_cnn", in_channels=1, size=(32, 32)).body.eval()
-    pixels = torch.randn(64, 1, 32, 32)
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_features_of_an_image_do_not_depend_on_the_others(precision):
+    """As `embed` evaluates a network: folded, and on channels that come last."""
     device = torch.device("cpu")
-    with torch.no_grad(), autocast(device, resolve_precision("auto", device)):
-        together = body(pixels)
-        alone = torch.cat([body(image[None]) for image in pixels])
+    backbone = build("small_cnn", in_channels=1, size=(32, 32))
+    backbone.to(device)
+    pixels = torch.randn(64, 1, 32, 32).to(memory_format=torch.channels_last)
+    with torch.no_grad(), autocast(device, resolve_precision(precision, device)):
+        network = for_evaluation(backbone.body)
+        together = network(pixels)
+        alone = torch.cat([network(image[None]) for image in pixels])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 

@@ -84,6 +84,20 @@ def test_precision():
     assert resolve_precision("auto", CPU) in ("float32", "bfloat16")
 
 
+@pytest.mark.parametrize(
+    ("can", "precision"),
+    [
+        ({"amx_bf16": True}, "bfloat16"),
+        ({"avx512_bf16": True, "amx_bf16": False}, "bfloat16"),
+        ({"avx512_f": True, "avx512_bf16": False}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_a_cpu_is_built_for_it(monkeypatch, can, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
+    assert resolve_precision("auto", CPU) == precision
+
+
 def test_nothing_is_drawn_for_layers_that_will_be_replaced():
     before = torch.get_rng_state()
     with NothingDrawn():

@@ -505,3 +505,32 @@ def archive_uid(folder):
 def test_archive_imports_no_torch():
     code = "import sys, skdeepcluster.archive; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("frames", ["first", "all"])
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([(60, 40)] * 3, 64), ([(128, 90)] * 3, 128), ([(400, 9), (20, 20), (95, 3)], 64)],
+)
+def test_images_are_read_at_a_size_that_follows_from_theirs(
+    frames, sizes, expected, tmp_path
+):
+    for number, size in enumerate(sizes):
+        Image.new("L", size, 90 + number).save(tmp_path / f"{number}.png")
+    kept = load_archive(tmp_path, frames=frames, n_jobs=1)
+    assert kept.images.shape == (3, expected, expected)
+    given = load_archive(tmp_path, image_size=expected, frames=frames, n_jobs=1)
+    np.testing.assert_array_equal(kept.images, given.images)
+    pd.testing.assert_frame_equal(kept.index, given.index)
+
+
+def test_a_store_is_found_again_whatever_size_it_chose(tmp_path):
+    folder, store = tmp_path / "in", tmp_path / "store"
+    folder.mkdir()
+    Image.new("L", (128, 128), 90).save(folder / "0.png")
+    first = load_archive(folder, store, n_jobs=1).images
+    again = load_archive(folder, store, n_jobs=1)
+    np.testing.assert_array_equal(again.images, first)
+    for number in range(1, 4):
+        Image.new("L", (20, 20), 90).save(folder / f"{number}.png")
+    assert load_archive(folder, store, n_jobs=1).images.shape == (4, 64, 64)

@@ -1,4 +1,6 @@
+import functools
 import os
+import time
 
 import pytest
 
@@ -47,3 +49,20 @@ def test_errors_are_raised(n_jobs):
 
 def test_nothing_to_do():
     assert list(in_parallel(squares, [], 2)) == []
+
+
+def noted(folder, chunk):
+    time.sleep(0.2)
+    (folder / str(chunk[0])).touch()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_whoever_has_enough_waits_for_no_more_than_is_under_way(n_jobs, tmp_path):
+    function = functools.partial(noted, tmp_path)
+    results = in_parallel(function, ([number] for number in range(50)), n_jobs)
+    next(results)
+    results.close()
+    n_done = len(list(tmp_path.iterdir()))
+    assert 1 <= n_done < 20
+    time.sleep(0.5)
+    assert len(list(tmp_path.iterdir())) == n_done

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
@@ -108,6 +109,22 @@ def test_what_is_no_list_of_paths(X):
 
 def test_tags():
     tags = get_tags(ImageReader())
-    assert not tags.requires_fit
+    assert tags.requires_fit  # to choose the size
+    assert not get_tags(ImageReader(image_size=64)).requires_fit
     assert tags.input_tags.string
     assert not tags.input_tags.two_d_array
+
+
+def test_the_size_follows_from_the_files_of_the_fit(tmp_path):
+    for number, size in enumerate([(128, 100), (100, 128), (8, 8)]):
+        Image.new("L", size, 100).save(tmp_path / f"{number}.png")
+    (tmp_path / "text.png").write_text("no picture")
+    paths = sorted(str(path) for path in tmp_path.iterdir())
+    reader = ImageReader(on_error="blank").fit(paths)
+    assert reader.image_size_ == 128
+    assert reader.transform(paths[2:3]).shape == (1, 128, 128)
+    assert ImageReader().fit_transform(paths[2:3]).shape == (1, 64, 64)
+    with pytest.raises(NotFittedError):
+        ImageReader().transform(paths[:1])
+    with pytest.raises(ValueError, match="neither 'auto' nor a whole number"):
+        ImageReader(image_size="large").fit(paths)

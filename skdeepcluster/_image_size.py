@@ -1,0 +1,25 @@
+"""How large images are read, and seen: what `image_size="auto"` means.
+
+A network sees images of 96 pixels or more at 64 pixels, and smaller ones at 32. Files
+are read at twice that, on which also a person sees more; so a network sees the same of
+them whether it is given what was read or images of the files' own size.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+
+_DETAILED = 96  # pixels of the longer side
+
+
+def seen_at(height: int, width: int) -> int:
+    """Height and width in pixels at which a network sees images of that size."""
+    return 64 if max(height, width) >= _DETAILED else 32
+
+
+def read_at(longer_sides: Iterable[int]) -> int:
+    """Height and width in pixels at which files are read, by the median of theirs."""
+    sides = list(longer_sides)
+    side = statistics.median_low(sides) if sides else 0
+    return 2 * seen_at(side, side)
