@@ -26,6 +26,7 @@ from _common import (
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
 from skdeepcluster._engine.clustering import INITS, Clusterer
+from skdeepcluster.objectives import SwappedPrediction
 
 EPOCHS = (0, 5, 10, 20, 30)
 
@@ -58,7 +59,7 @@ class Curve:
         clusterer = Clusterer(est.n_clusters, est.kmeans_n_iter)
         found = clusterer.cluster(
             embedding,
-            spherical=est.objective.spherical,
+            spherical=(est.objective or SwappedPrediction()).spherical,
             init=INITS[est.final_init],
         )
         return found.labels.numpy()
