@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from skdeepcluster.objectives import SwappedPrediction
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
+
+_EPOCHS, _STEPS = 12, 280  # at least so many of each, where n_epochs is "auto"
 
 
 def inputs_of(
@@ -61,6 +64,14 @@ def architecture_of(est: DeepClusterCategorizer) -> backbones.Architecture:
     )
 
 
+def n_epochs_of(est: DeepClusterCategorizer, n_images: int) -> int:
+    """Number of epochs for so many images."""
+    if isinstance(est.n_epochs, Integral):
+        return int(est.n_epochs)
+    n_steps = math.ceil(n_images / est.batch_size)
+    return max(_EPOCHS, math.ceil(_STEPS / n_steps))
+
+
 def alternation_of(
     est: DeepClusterCategorizer,
     rows: NDArray[Any],
@@ -69,6 +80,7 @@ def alternation_of(
 ) -> Alternation:
     """The loop that the parameters ask for."""
     precision = runtime.resolve_precision(est.precision, device)
+    objective = est.objective
     backbone = architecture_of(est).build(inputs, est.weights)
     backbone.to(device)
     images = inputs.images(rows, device, resident=True)
@@ -92,11 +104,11 @@ def alternation_of(
             est.pca_components,
             clustering.INITS[est.final_init],
         ),
-        objective=clone(est.objective or SwappedPrediction()),
+        objective=SwappedPrediction() if objective is None else clone(objective),
         sampler=SAMPLERS[est.sampling],
         descent=descent.Descent(
             backbone,
-            n_epochs=est.n_epochs,
+            n_epochs=n_epochs_of(est, len(rows)),
             batch_size=est.batch_size,
             learning_rate=est.learning_rate,
             momentum=est.momentum,

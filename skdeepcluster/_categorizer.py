@@ -25,7 +25,12 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdeepcluster import _warnings
-from skdeepcluster._assembly import alternation_of, architecture_of, inputs_of
+from skdeepcluster._assembly import (
+    alternation_of,
+    architecture_of,
+    inputs_of,
+    n_epochs_of,
+)
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._callbacks import monitored
 from skdeepcluster._doubts import Doubts
@@ -51,16 +56,16 @@ class DeepClusterCategorizer(
 ):
     """Cluster images with a CNN that is trained on nothing but these images.
 
-    Once an epoch, every image is embedded with the CNN, the L2-normalised embeddings
-    are clustered with K-means, and the CNN is trained for an epoch to tell the
-    clusters apart, on images sampled uniformly over them. This is DeepMCAT [1]_,
-    which builds on DeepCluster [2]_. After the last epoch the network is frozen and
-    the images are embedded and clustered once more, this time as they are; those
-    clusters are what `labels_` and :meth:`predict` tell.
+    The network learns for some epochs what `objective` says. Then it is frozen, the
+    images are embedded as they are, and their L2-normalised embeddings are clustered
+    with K-means; those clusters are what `labels_` and :meth:`predict` tell.
 
-    That is the paper's method, the recipe ``"deepmcat"`` of :meth:`from_recipe`, which
-    wants many images and a GPU. The defaults are for any images and any machine: a
-    small network, which learns by swapped prediction [3]_ what K-means then clusters.
+    The defaults are for any images and any machine: a small network, which learns by
+    swapped prediction [3]_. The method of the paper, DeepMCAT [1]_, which builds on
+    DeepCluster [2]_, is the recipe ``"deepmcat"`` of :meth:`from_recipe`: once an
+    epoch, all images are embedded and clustered with K-means, and the network is
+    trained to tell the clusters apart, on images sampled uniformly over them. It wants
+    many images and a GPU.
 
     Parameters
     ----------
@@ -147,10 +152,11 @@ class DeepClusterCategorizer(
         Whether an epoch trains on every cluster equally often, as in the paper and
         in DeepCluster, or on every image once.
 
-    n_epochs : int, default=12
+    n_epochs : int or "auto", default="auto"
         Number of epochs, at least 0, in each of which the images are clustered and
-        trained on. With 0, the embedding of the random network is clustered: a
-        baseline.
+        trained on. ``"auto"`` is 12, or as many more as make 280 steps of fewer than
+        some 3,000 images, which take as long. With 0, the embedding of the random
+        network is clustered: a baseline.
 
     batch_size : int, default=128
         Number of images a step, at least 2. An epoch is cut into batches of equal
@@ -226,9 +232,9 @@ class DeepClusterCategorizer(
         kind that was never seen.
 
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
-        The assignment that the last epoch was trained on: what the paper's Table 1
-        reports, of augmented images unless `cluster_on` says otherwise. Empty
-        clusters leave gaps here. With ``n_epochs=0`` the same as `labels_`.
+        The clusters that K-means found in the last epoch, before its training, in what
+        `cluster_on` says: what the paper's Table 1 reports. Empty clusters leave gaps
+        here. With ``n_epochs=0`` the same as `labels_`.
 
     history_ : dict of str to ndarray of shape (n_done,)
         A value for each of the `n_epochs_` epochs done: ``loss`` (mean, in nats for
@@ -347,7 +353,7 @@ class DeepClusterCategorizer(
         "pca_components": [None, Interval(Integral, 1, None, closed="left")],
         "objective": [None, Objective],
         "sampling": [StrOptions(set(SAMPLERS))],
-        "n_epochs": [Interval(Integral, 0, None, closed="left")],
+        "n_epochs": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
@@ -389,7 +395,7 @@ class DeepClusterCategorizer(
         pca_components: int | None = None,
         objective: Objective | None = None,
         sampling: str = "images",
-        n_epochs: int = 12,
+        n_epochs: int | str = "auto",
         batch_size: int = 128,
         learning_rate: float = 0.1,
         momentum: float = 0.9,
@@ -504,7 +510,7 @@ class DeepClusterCategorizer(
         -----
         CollapseWarning
             Once, from the fifth epoch on, if one cluster takes nearly all images or
-            the network does not learn the pseudo-labels.
+            an objective that learns the clusters does not learn them.
         ConvergenceWarning
             Once, after five epochs or more and without a collapse, if hardly anything
             was learnt, or there are far too many or too few clusters.
@@ -515,7 +521,8 @@ class DeepClusterCategorizer(
         rows, shape = self._check_images(X)
         device = runtime.resolve_device(self.device)
         inputs = inputs_of(self, rows, shape)
-        context = self._init_callback_context(max_subtasks=self.n_epochs)
+        n_epochs = n_epochs_of(self, len(rows))
+        context = self._init_callback_context(max_subtasks=n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
         history, doubts = History(), Doubts(self.n_clusters)
@@ -524,12 +531,13 @@ class DeepClusterCategorizer(
             body = loop.backbone.body
             fitted_as = functools.partial(self._fitted_as, inputs, loop.precision)
             is_enough = functools.partial(self._is_enough, history)
+            epoch = None
             try:
                 for epoch in monitored(loop, self, context, X, y, fitted_as, is_enough):
                     history.append(epoch)
                     doubts.after(epoch, len(history))
                 body.zero_grad()
-                clusters, embedding = loop.final(len(history))
+                clusters, embedding = loop.final(epoch)
             except clustering.DivergenceError as error:
                 raise ValueError(
                     "Embeddings are NaN or infinite: training diverged with "
@@ -552,7 +560,7 @@ class DeepClusterCategorizer(
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=lambda: fitted
         )
-        if history:
+        if epoch is not None:
             doubts.at_the_end(clusters, epoch, len(history))
         return self
 

@@ -105,15 +105,15 @@ def read(path: str | os.PathLike[str]) -> Stored:
     try:
         document = json.loads(header["document"])
         model = _rebuild(json.loads(header["model"]), _part(tensors, "model."))
+        arrays = {
+            name: tensor.numpy()
+            for name, tensor in tensors.items()
+            if not name.startswith("model.")
+        }
     except torch.OutOfMemoryError:
         raise
     except DAMAGED as error:
         raise damaged(path, error) from error
-    arrays = {
-        name: tensor.numpy()
-        for name, tensor in tensors.items()
-        if not name.startswith("model.")
-    }
     return Stored(model, arrays, document)
 
 
@@ -193,6 +193,9 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         raise ValueError("the centroids do not fit the network")
     if limits.shape != (len(centroids),):
         raise ValueError("the limits of distances do not fit the centroids")
+    for tensor in (centroids, limits):
+        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+            raise ValueError("the centroids or their limits are no finite numbers")
     return Model(
         network=backbone.body.eval().requires_grad_(False),
         architecture=architecture,

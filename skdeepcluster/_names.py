@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import operator
 import os
 import re
 import unicodedata
@@ -67,7 +68,7 @@ def to_json(names: Mapping[int, str], n_clusters: int) -> list[list[Any]]:
 
 def from_json(pairs: list[list[Any]], n_clusters: int) -> dict[int, str]:
     """Names that :func:`to_json` wrote, checked again."""
-    return check_names({int(cluster): name for cluster, name in pairs}, n_clusters)
+    return check_names({operator.index(key): name for key, name in pairs}, n_clusters)
 
 
 @dataclass(frozen=True)

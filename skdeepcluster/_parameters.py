@@ -81,15 +81,16 @@ def to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """What of the parameters can be kept without code, and is of use to predict.
 
     `weights` have been learnt from, a `random_state` that is not an int cannot be
-    repeated, and an objective of the user's own is code: they become None.
+    repeated, and an object of a class of the user's own is code: they become None.
     """
     kept = dict(parameters)
     kept["weights"] = None
     kept["device"] = str(kept["device"])
     if not isinstance(kept["random_state"], int | np.integer):
         kept["random_state"] = None
-    if not _is_known(kept["objective"]):
-        kept["objective"] = None
+    for part in _DEFAULTS:
+        if not _is_known(kept[part]):
+            kept[part] = None
     return {name: _plain(value) for name, value in kept.items()}
 
 
@@ -107,7 +108,9 @@ def from_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_known(value: Any) -> bool:
-    return value is None or type(value) is _CLASSES.get(type(value).__name__)
+    """Whether a file can hold it: what is no object, and objects of this library."""
+    known = type(value) is _CLASSES.get(type(value).__name__)
+    return known or not isinstance(value, BaseEstimator)
 
 
 def _plain(value: Any) -> Any:

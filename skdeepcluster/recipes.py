@@ -25,8 +25,9 @@ as in SwAV). A few thousand images are so few steps that pseudo-labels an epoch 
 the network back; `benchmarks/RESULTS.md` has the figures. K-means on the embedding then
 makes the clusters, from a start that Ward's criterion finds. Grey level is kept
 (standardised over the set), but as a hint rather than a rule: intensity and shading
-vary. More `n_epochs` make purer clusters of a few thousand images, hardly of ten
-thousand; `n_clusters` does not change the network.
+vary. Few images are seen for more epochs, so that there are steps enough. More
+`n_epochs` make purer clusters of a few thousand images, hardly of ten thousand;
+`n_clusters` does not change the network.
 """
 
 deepmcat: dict[str, Any] = {
@@ -37,13 +38,18 @@ deepmcat: dict[str, Any] = {
     "image_size": None,
     "standardize": "image",
     "augmentation": Augmentation(
-        rotation=15.0, crop_scale=(0.5, 1.0), intensity=0.0, shading=0.0
+        rotation=15.0,
+        crop_scale=(0.5, 1.0),
+        crop_ratio=(0.75, 4 / 3),
+        flip=0.0,
+        intensity=0.0,
+        shading=0.0,
     ),
-    "n_views": 1,
+    "n_views": None,
     "cluster_on": "views",
     "sobel": False,
     "pca_components": None,
-    "objective": ClusterClassification(),
+    "objective": ClusterClassification(momentum=None),
     "sampling": "clusters",
     "n_epochs": 200,
     "batch_size": 256,
@@ -77,9 +83,14 @@ deepcluster: dict[str, Any] = {
     "image_size": None,
     "standardize": "dataset",
     "augmentation": Augmentation(
-        rotation=0, crop_scale=(0.08, 1.0), flip=0.5, intensity=0.0, shading=0.0
+        rotation=0,
+        crop_scale=(0.08, 1.0),
+        crop_ratio=(0.75, 4 / 3),
+        flip=0.5,
+        intensity=0.0,
+        shading=0.0,
     ),
-    "n_views": 1,
+    "n_views": None,
     "cluster_on": "images",
     "sobel": True,
     "pca_components": 256,
@@ -115,7 +126,12 @@ deepcluster_v2: dict[str, Any] = {
     "image_size": None,
     "standardize": "dataset",
     "augmentation": Augmentation(
-        rotation=0, crop_scale=(0.14, 1.0), flip=0.5, intensity=0.4, shading=0.0
+        rotation=0,
+        crop_scale=(0.14, 1.0),
+        crop_ratio=(0.75, 4 / 3),
+        flip=0.5,
+        intensity=0.4,
+        shading=0.0,
     ),
     "n_views": 2,
     "cluster_on": "bank",
@@ -155,13 +171,18 @@ ldpo: dict[str, Any] = {
     "image_size": None,
     "standardize": "image",
     "augmentation": Augmentation(
-        rotation=15.0, crop_scale=(0.5, 1.0), intensity=0.0, shading=0.0
+        rotation=15.0,
+        crop_scale=(0.5, 1.0),
+        crop_ratio=(0.75, 4 / 3),
+        flip=0.0,
+        intensity=0.0,
+        shading=0.0,
     ),
-    "n_views": 1,
+    "n_views": None,
     "cluster_on": "images",
     "sobel": False,
     "pca_components": None,
-    "objective": ClusterClassification(),
+    "objective": ClusterClassification(momentum=None),
     "sampling": "images",
     "n_epochs": 200,
     "batch_size": 256,

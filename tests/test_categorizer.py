@@ -26,7 +26,7 @@ from skdeepcluster import (
     DeepClusterCategorizer,
     Stability,
 )
-from skdeepcluster._assembly import view_of
+from skdeepcluster._assembly import n_epochs_of, view_of
 from skdeepcluster._engine.images import Images
 from skdeepcluster.metrics import (
     cluster_purity_score,
@@ -777,7 +777,7 @@ PAPER = {
         "intensity": 0.0,
         "shading": 0.0,
     },
-    "n_views": 1,
+    "n_views": None,
     "cluster_on": "views",
     "sobel": False,
     "pca_components": None,
@@ -877,8 +877,18 @@ def test_image_size_follows_from_the_images(shape, size):
 
 def test_the_plain_call_sorts_digits_without_a_warning():
     X, y = load_digits(return_X_y=True)
-    est = DeepClusterCategorizer(40, random_state=0).fit(X[:800].reshape(-1, 8, 8))
-    assert cluster_purity_score(y[:800], est.labels_) > 0.93
+    est = DeepClusterCategorizer(20, random_state=0).fit(X[:400].reshape(-1, 8, 8))
+    assert est.n_epochs_ == 70
+    assert cluster_purity_score(y[:400], est.labels_) > 0.93
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "expected"),
+    [(200, 128, 140), (3000, 128, 12), (1000, 128, 35), (10**6, 128, 12), (2, 2, 280)],
+)
+def test_few_images_are_seen_for_more_epochs(n, batch_size, expected):
+    assert n_epochs_of(DeepClusterCategorizer(batch_size=batch_size), n) == expected
+    assert n_epochs_of(DeepClusterCategorizer(n_epochs=3), n) == 3
 
 
 def test_from_recipe():

@@ -222,6 +222,16 @@ def test_a_full_gpu_is_no_damaged_file(fitted, tmp_path, monkeypatch):
         DeepClusterCategorizer.load(tmp_path / "model")
 
 
+def test_an_object_of_ones_own_is_left_out(quick, digits, path):
+    class Mild(Augmentation):
+        pass
+
+    quick.set_params(augmentation=Mild(rotation=3)).fit(digits[0]).save(path)
+    loaded = DeepClusterCategorizer.load(path)
+    assert loaded.augmentation is None
+    np.testing.assert_array_equal(loaded.predict(digits[0]), quick.labels_)
+
+
 def no_format(header, model, tensors):
     del header["format"]
 
@@ -305,6 +315,34 @@ def odd_precision(header, model, tensors):
     model["model"]["precision"] = "float8"
 
 
+def odd_dtype(header, model, tensors):
+    tensors["labels_"] = tensors["labels_"].bfloat16()
+
+
+def odd_labels(header, model, tensors):
+    tensors["labels_"] = torch.full((9,), 99)
+
+
+def square_labels(header, model, tensors):
+    tensors["last_epoch_labels_"] = torch.zeros(3, 3, dtype=torch.int64)
+
+
+def no_numbers(header, model, tensors):
+    tensors["model.centroids"] = tensors["model.centroids"] * torch.nan
+
+
+def doubles(header, model, tensors):
+    tensors["model.centroids"] = tensors["model.centroids"].double()
+
+
+def odd_count(header, model, tensors):
+    model["document"]["attributes"]["n_features_in_"] = "a name"
+
+
+def reads_elsewhere(header, model, tensors):
+    model["document"]["attributes"]["reader_"] = {"store": "/etc"}
+
+
 def odd_reader(header, model, tensors):
     model["document"]["attributes"]["reader_"] = "reader"
 
@@ -338,6 +376,13 @@ def wrong_limits(header, model, tensors):
         (odd_standardize, "is a damaged model"),
         (odd_precision, "is a damaged model"),
         (odd_reader, "is a damaged model"),
+        (odd_dtype, "is a damaged model"),
+        (odd_labels, "is a damaged model"),
+        (square_labels, "is a damaged model"),
+        (no_numbers, "is a damaged model"),
+        (doubles, "is a damaged model"),
+        (odd_count, "is a damaged model"),
+        (reads_elsewhere, "is a damaged model"),
         (bad_parameter, "is a damaged model"),
         (no_parameters, "is a damaged model"),
         (no_network, "is a damaged model"),

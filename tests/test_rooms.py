@@ -10,6 +10,7 @@ import skdeepcluster
 ROOT = Path(skdeepcluster.__file__).parent
 
 ABOVE_THE_ENGINE = [
+    "_assembly",
     "_augmentation",
     "_callbacks",
     "_categorizer",
@@ -17,6 +18,7 @@ ABOVE_THE_ENGINE = [
     "_history",
     "_model_file",
     "_parameters",
+    "_saving",
     "_stopping",
     "_validation",
     "metrics",
@@ -99,7 +101,7 @@ def test_the_loop_reads_like_the_paper():
                 assert not isinstance(getattr(side, "value", None), str)
 
 
-@pytest.mark.parametrize("room", ["review", "cli"])
+@pytest.mark.parametrize("room", ["review", "cli", "_results"])
 def test_nothing_private_of_an_estimator_is_used(room):
     place = ROOT / room
     files = place.glob("*.py") if place.is_dir() else [place.with_suffix(".py")]

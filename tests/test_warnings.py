@@ -3,11 +3,13 @@ import warnings
 from pathlib import Path
 
 import pytest
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import skdeepcluster
 from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster.archive import ImageReader
+from skdeepcluster.metrics import purity_scorer
 
 
 def line_of(work):
@@ -35,6 +37,15 @@ def test_the_callers_line_is_blamed(in_pipeline, digits, tmp_path):
     )
     found = line_of(lambda: est.predict(X * 999.0))
     assert found == (here, "found = line_of(lambda: est.predict(X * 999.0))")
+
+
+def test_in_a_search_too(digits, quick):
+    quick.set_params(n_epochs=5, learning_rate=1e-12)
+    search = GridSearchCV(quick, {"batch_size": [64]}, cv=2, scoring=purity_scorer)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit(*digits)
+    assert {warning.filename for warning in caught} == {inspect.getfile(line_of)}
 
 
 def test_of_a_reader_and_of_a_device_too(quick, digits, tmp_path):

@@ -84,9 +84,11 @@ class Alternation:
             self.memory.keep(index, embeddings)
         return float(total) / len(labels)
 
-    def final(self, n_done: int) -> tuple[Clustering, Tensor]:
-        """Cluster the images as they are, after so many epochs; and the embedding."""
-        stage = self.objective.stage(max(0, n_done - 1), self.descent.n_epochs)
+    def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
+        """Cluster the images as they are, as in the last epoch; and their embedding."""
+        n_epochs = max(1, self.descent.n_epochs)
+        stage = self.objective.stage(0, n_epochs) if last is None else last.stage
+        self.memory.drop()
         embeddings = self.embed()
         clustering = self.clusterer.cluster(
             embeddings,

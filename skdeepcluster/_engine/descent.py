@@ -80,7 +80,7 @@ class Descent:
         """Build the head of an objective, unless it is that of the epoch before."""
         if self._built_for is not None:
             before, n_before = self._built_for
-            same_size = n_clusters == n_before or not objective.begins_anew
+            same_size = n_clusters == n_before or not objective.learns_clusters
             if objective is before and same_size:
                 return
         self._forget()

@@ -28,6 +28,9 @@ class Memory:
     def keep(self, index: Tensor, embeddings: Tensor) -> None:
         """Take note of what training embedded on its way."""
 
+    def drop(self) -> None:
+        """Forget all that was kept, for nothing is recalled any more."""
+
 
 class Clean(Memory):
     """The images as they are, embedded anew in every epoch."""
@@ -52,6 +55,10 @@ class Bank(Memory):
         """Replace rows by the mean of what was seen of each image."""
         if self.rows is not None:
             keep_means(self.rows, index, embeddings.detach().float())
+
+    def drop(self) -> None:
+        """Forget all rows."""
+        self.rows = None
 
 
 MEMORIES: dict[str, type[Memory]] = {"views": Memory, "images": Clean, "bank": Bank}

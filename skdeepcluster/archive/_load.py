@@ -61,7 +61,8 @@ def load_archive(
         Height and width in pixels that images are scaled to, their aspect kept. "auto"
         is 128 where the median of the images' longer sides, known from their headers,
         has 96 pixels or more, else 64; a store takes 16 KB or 4 KB for a grey image. A
-        network sees them at half of that, as it would the files' own
+        network sees them at half of that, as it would the files' own; new files in a
+        folder may change it, and all are then decoded again
         (`image_size="auto"` of :class:`~skdeepcluster.DeepClusterCategorizer`). With
         ``frames="all"`` files are then opened twice, for headers and for pixels.
 

@@ -142,6 +142,8 @@ class ImageReader(TransformerMixin, BaseEstimator):
             If a file gives no image, with ``on_error="raise"``.
         ValueError
             If a parameter is not as documented.
+        NotFittedError
+            Before `fit`, where `image_size` is "auto".
         """
         options = self._check()
         window, size = options.window, options.image_size
@@ -171,10 +173,18 @@ class ImageReader(TransformerMixin, BaseEstimator):
 
     def _longer_sides(self, paths: list[str]) -> Iterator[int]:
         """Of the image of some files, those that have one."""
-        for path in paths[:: -(-len(paths) // _SAMPLE) or 1]:
+        some = paths[:: -(-len(paths) // _SAMPLE) or 1]
+        chunks = [some[n : n + _CHUNK] for n in range(0, len(some), _CHUNK)]
+        for _, sides in in_parallel(self._measure, chunks, self.n_jobs):
+            yield from sides or ()
+
+    def _measure(self, chunk: list[str]) -> list[int]:
+        sides = []
+        for path in chunk:
             with contextlib.suppress(Unreadable), open_image(path) as file:
                 header = self._one_of(file.headers)
-                yield max(header.height, header.width)
+                sides.append(max(header.height, header.width))
+        return sides
 
     def _read(
         self, window: Window, size: int, chunk: list[tuple[int, str]]

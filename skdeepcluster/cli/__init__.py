@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 where an argument or a file is not what it should be.
+        0, 2 where an argument or a file is not what it should be, or 130 after Ctrl-C.
     """
     options = parser().parse_args(arguments)
     try:

@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
         metavar="PIXELS",
         help="height and width at which the network sees images; of a folder's also "
         "that at which they are read, at least 64 (default: by the images' own size, "
-        "32 or 64, and read at twice that; other recipes have their own)",
+        "32 or 64, and read at twice that, at which other recipes see them)",
     )
     command.add_argument(
         "--frames",
@@ -74,8 +74,9 @@ def run(options: argparse.Namespace) -> None:
     from skdeepcluster.cli._sorting import sort
 
     est = estimator(options)
+    size = options.image_size
     reader = {
-        "image_size": max(64, options.image_size) if options.image_size else "auto",
+        "image_size": "auto" if size is None else max(64, size),
         "channels": 1,
         "frames": options.frames,
         "window": options.window,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from skdeepcluster._assembly import n_epochs_of
 from skdeepcluster.metrics import cluster_purity_score
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def say_clusters(
         f"{est.n_clusters_} clusters of {sizes.min():,} to {sizes.max():,} images "
         f"(median {np.median(sizes):,.0f}), in {seconds:,.0f} s"
     )
-    if est.n_epochs_ < est.n_epochs:
-        print(f"Stopped after {est.n_epochs_} of {est.n_epochs} epochs.")
+    n_epochs = n_epochs_of(est, len(est.labels_))
+    if est.n_epochs_ < n_epochs:
+        print(f"Stopped after {est.n_epochs_} of {n_epochs} epochs.")
     if labels is None:
         return
     from sklearn.metrics import normalized_mutual_info_score

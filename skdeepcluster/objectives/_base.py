@@ -17,10 +17,10 @@ class Objective(BaseEstimator):
     .. warning::
        Provisional: names and signatures may change without a deprecation.
 
-    In every epoch, images are embedded by the backbone and clustered by K-means. Then
-    a head on top of the backbone turns features into logits, and both are trained for
-    an epoch to make the loss small. The objective says what the head and the loss are.
-    At least :meth:`build` and :meth:`loss` have to be written; all else has defaults.
+    In every epoch, embeddings of the images are clustered by K-means. Then a head on
+    top of the backbone turns features into logits, and both are trained for an epoch to
+    make the loss small. The objective says what the head and the loss are. At least
+    :meth:`build` and :meth:`loss` have to be written; all else has defaults.
 
     `fit` works on a clone, so that parameters of the instance given never change, and
     methods may keep what they need in attributes that end in an underscore.
@@ -89,15 +89,18 @@ class Objective(BaseEstimator):
         """The objective, and those among its parameters."""
         yield self
         for value in self.get_params(deep=False).values():
-            if isinstance(value, Objective):
-                yield from value._parts()
+            for each in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(each, Objective):
+                    yield from each._parts()
 
     def stage(self, epoch: int, n_epochs: int) -> Stage:
-        """Say what is learnt in an epoch. Asked at the start of each.
+        """Say what is learnt in an epoch. Asked at the start of each, and before none.
 
         An objective of several stages answers with another objective after some epochs.
         The head of one that was not there in the epoch before is built then, and that
-        of the one before is dropped.
+        of the one before is dropped. So keep the objectives of stages, as parameters,
+        and do not make them anew in each epoch. Without an epoch (``n_epochs=0``) it is
+        asked once, as for the first of one.
 
         Parameters
         ----------

@@ -65,6 +65,12 @@ class CentroidClassification(Objective):
     def begin(self, head: nn.Module, centroids: Tensor) -> None:
         """Take the epoch's centroids; see :meth:`Objective.begin`."""
         assert isinstance(head, CosineHead)
+        if centroids.shape != head.centroids.shape:
+            raise ValueError(
+                "Centroids that classify embeddings have to lie in their space, of "
+                f"{head.centroids.shape[1]} dimensions, and these have "
+                f"{centroids.shape[1]}; set pca_components=None."
+            )
         head.centroids.copy_(F.normalize(centroids, dim=1))
 
     def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:

@@ -106,8 +106,9 @@ def test_an_objective_of_two_stages(make_loop):
 def test_the_last_clustering_is_as_the_last_stage_wants_it(make_loop):
     stages = TwoStages(SwappedPrediction(n_prototypes=16), CentroidClassification())
     loop = make_loop(objective=stages, n_epochs=4)
-    for n_done, is_spherical in ((0, False), (2, False), (3, True), (4, True)):
-        clustering, embedding = loop.final(n_done)
+    done = [None, *loop.epochs()]
+    for last, is_spherical in zip(done, (False, False, False, True, True), strict=True):
+        clustering, embedding = loop.final(last)
         assert len(clustering.centroids) == 4
         norms = clustering.centroids.norm(dim=1)
         assert torch.allclose(norms, torch.ones(4)) is is_spherical
@@ -124,5 +125,5 @@ def test_only_the_last_clustering_starts_where_it_is_told(make_loop):
     loop = make_loop(clusterer=Clusterer(4, 5, final_init=watched))
     list(loop.epochs())
     assert calls == []
-    loop.final(2)
+    loop.final(None)
     assert calls == [4]

@@ -77,6 +77,11 @@ def test_a_head_is_built_again_for_another_number_of_clusters(descent):
     prototypes = descent.head
     descent.enter(swapped, 4, CPU)
     assert descent.head is prototypes  # it lasts, whatever K-means finds
+    lasting = ClusterClassification()
+    lasting.begins_anew = False
+    for n_clusters in (4, 6):
+        descent.enter(lasting, n_clusters, CPU)
+        assert descent.head.out_features == n_clusters
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(65, 64), (3, 2), (129, 64), (2, 2)])

@@ -117,6 +117,29 @@ def test_an_objective_of_two_stages(quick, digits):
         clone(quick).set_params(objective__first__n_prototypes=0).fit(X)
 
 
+class Parts(Objective):
+    """Of stages in a list, asked once where there is no epoch."""
+
+    def __init__(self, stages):
+        self.stages = stages
+
+    def stage(self, epoch, n_epochs):
+        return Stage(self.stages[int(epoch / n_epochs * len(self.stages))])
+
+
+def test_stages_in_a_list(quick, digits):
+    X, _ = digits
+    stages = [SwappedPrediction(8), CentroidClassification()]
+    quick.set_params(objective=Parts(stages), n_epochs=0)
+    clone(quick).fit(X)
+    clone(quick).set_params(n_epochs=2).fit(X)
+    with pytest.raises(ValueError, match="pca_components=4 puts into another space"):
+        clone(quick).set_params(pca_components=4).fit(X)
+    quick.set_params(objective=Parts([SwappedPrediction(8, temperature=-1)]))
+    with pytest.raises(ValueError, match="'temperature' parameter"):
+        quick.fit(X)
+
+
 def test_no_more_clusters_than_images(quick, digits):
     stages = TwoStages(ClusterClassification(), CentroidClassification())
     with pytest.raises(ValueError, match="asks for 20 clusters of 15 images"):
