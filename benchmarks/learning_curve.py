@@ -26,7 +26,7 @@ from _common import (
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
 from skdeepcluster._engine.clustering import INITS, Clusterer
-from skdeepcluster.objectives import SwappedPrediction
+from skdeepcluster._parameters import part_of
 
 EPOCHS = (0, 5, 10, 20, 30)
 
@@ -59,7 +59,7 @@ class Curve:
         clusterer = Clusterer(est.n_clusters, est.kmeans_n_iter)
         found = clusterer.cluster(
             embedding,
-            spherical=(est.objective or SwappedPrediction()).spherical,
+            spherical=part_of(est, "objective").spherical,
             init=INITS[est.final_init],
         )
         return found.labels.numpy()

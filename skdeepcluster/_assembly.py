@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.augment import Views, random_views
@@ -19,8 +18,8 @@ from skdeepcluster._engine.embedding import View, embed
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.sampling import SAMPLERS
 from skdeepcluster._image_size import seen_at
+from skdeepcluster._parameters import part_of
 from skdeepcluster._pixels import pixel_statistics
-from skdeepcluster.objectives import SwappedPrediction
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -32,29 +31,26 @@ def inputs_of(
     est: DeepClusterCategorizer, rows: NDArray[Any], shape: tuple[int, ...]
 ) -> Inputs:
     """How images of that shape enter the network."""
+    standardize: str | None = "dataset"  # always, of feature vectors
+    height, width = 1, shape[0]
+    if len(shape) == 3:
+        height, width, standardize = shape[0], shape[1], est.standardize
+        if est.image_size == "auto":
+            height = width = seen_at(height, width)
+        elif isinstance(est.image_size, Integral):
+            height = width = int(est.image_size)
     least = backbones.minimum_size(est.backbone)
-    if len(shape) == 1:  # feature vectors are always standardised over the set
-        size, standardize = (least, max(shape[0], least)), "dataset"
-        return Inputs(shape, size, standardize, *pixel_statistics(rows, shape))
-    height, width = shape[:2]
-    if est.image_size == "auto":
-        height = width = seen_at(height, width)
-    elif isinstance(est.image_size, Integral):
-        height = width = int(est.image_size)
     size = max(height, least), max(width, least)
-    if est.standardize != "dataset":
-        return Inputs(shape, size, est.standardize)
-    return Inputs(shape, size, est.standardize, *pixel_statistics(rows, shape))
+    of_set = pixel_statistics(rows, shape) if standardize == "dataset" else ()
+    return Inputs(shape, size, standardize, *of_set)
 
 
 def view_of(est: DeepClusterCategorizer, inputs: Inputs) -> View | None:
     """What draws a random view of each image of a batch."""
-    augmentation = est.augmentation
-    if augmentation is False or len(inputs.shape) == 1:
+    if est.augmentation is False or len(inputs.shape) == 1:
         return None
-    if not isinstance(augmentation, Augmentation):
-        augmentation = Augmentation()
-    return functools.partial(random_views, **augmentation.get_params())
+    ranges = part_of(est, "augmentation").get_params()
+    return functools.partial(random_views, **ranges)
 
 
 def architecture_of(est: DeepClusterCategorizer) -> backbones.Architecture:
@@ -68,7 +64,7 @@ def n_epochs_of(est: DeepClusterCategorizer, n_images: int) -> int:
     """Number of epochs for so many images."""
     if isinstance(est.n_epochs, Integral):
         return int(est.n_epochs)
-    n_steps = math.ceil(n_images / est.batch_size)
+    n_steps = descent.n_batches(n_images, est.batch_size)
     return max(_EPOCHS, math.ceil(_STEPS / n_steps))
 
 
@@ -80,7 +76,6 @@ def alternation_of(
 ) -> Alternation:
     """The loop that the parameters ask for."""
     precision = runtime.resolve_precision(est.precision, device)
-    objective = est.objective
     backbone = architecture_of(est).build(inputs, est.weights)
     backbone.to(device)
     images = inputs.images(rows, device, resident=True)
@@ -104,7 +99,7 @@ def alternation_of(
             est.pca_components,
             clustering.INITS[est.final_init],
         ),
-        objective=SwappedPrediction() if objective is None else clone(objective),
+        objective=clone(part_of(est, "objective")),
         sampler=SAMPLERS[est.sampling],
         descent=descent.Descent(
             backbone,

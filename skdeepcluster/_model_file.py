@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from skdeepcluster._engine.clustering import Whitening
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._files import replacing
+
+Value = TypeVar("Value")
 
 FORMAT = "skdeepcluster"
 VERSION = 2
@@ -104,7 +106,7 @@ def read(path: str | os.PathLike[str]) -> Stored:
         ) from error
     try:
         document = json.loads(header["document"])
-        model = _rebuild(json.loads(header["model"]), _part(tensors, "model."))
+        model = _rebuild(json.loads(header["model"]), below("model.", tensors))
         arrays = {
             name: tensor.numpy()
             for name, tensor in tensors.items()
@@ -141,10 +143,11 @@ def _tensors(model: Model) -> dict[str, Tensor]:
     return found
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Those whose names begin so, by the rest of the name."""
     return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
+        name.removeprefix(prefix): value
+        for name, value in values.items()
         if name.startswith(prefix)
     }
 
@@ -179,7 +182,7 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     inputs = _inputs(described, tensors)
     with runtime.NothingDrawn():
         backbone = architecture.build(inputs)
-    backbone.body.load_state_dict(_part(tensors, "network."), assign=True)
+    backbone.body.load_state_dict(below("network.", tensors), assign=True)
     backbone.body.float()
     backbone.neck = nn.Identity()  # the classifier's, not needed to predict
     backbone.to(torch.device("cpu"))

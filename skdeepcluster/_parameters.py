@@ -36,6 +36,12 @@ _DEFAULTS: dict[str, type[BaseEstimator]] = {
 }
 
 
+def part_of(est: DeepClusterCategorizer, name: str) -> Any:
+    """The object that a parameter is, or stands for where its value is None."""
+    value = getattr(est, name)
+    return _DEFAULTS[name]() if value is None else value
+
+
 def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
     """Set parameters such as ``objective__temperature``, and give the estimator.
 

@@ -145,11 +145,7 @@ class SavingMixin(BaseEstimator):
             names = np.array(attributes["feature_names_in_"], dtype=object)
             self.feature_names_in_ = names
         self.names_ = _names.from_json(attributes["names_"], self.n_clusters_)
-        self.history_ = {
-            name.removeprefix("history_."): values
-            for name, values in arrays.items()
-            if name.startswith("history_.")
-        }
+        self.history_ = _model_file.below("history_.", arrays)
         self.embedding_ = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -657,16 +657,20 @@ def test_centroids_that_classify_are_of_length_one(quick, digits):
     np.testing.assert_allclose(norms, 1, rtol=1e-5)
 
 
-def test_two_views_are_two_batches(quick, digits, monkeypatch):
-    from skdeepcluster import _assembly
-
+@pytest.fixture
+def sizes(monkeypatch):
+    """How many images each call drew a view of."""
     sizes = []
 
     def counted(pixels, **ranges):
         sizes.append(len(pixels))
         return pixels
 
-    monkeypatch.setattr(_assembly, "random_views", counted)
+    monkeypatch.setattr("skdeepcluster._assembly.random_views", counted)
+    return sizes
+
+
+def test_two_views_are_two_batches(quick, digits, sizes):
     quick.set_params(n_epochs=1, n_views=2, batch_size=100, cluster_on="images")
     quick.fit(digits[0])
     assert sizes == [100] * 4
@@ -685,16 +689,7 @@ def test_sampling_images_trains_on_every_image_once(quick, digits, monkeypatch):
     assert sorted(np.concatenate(seen)) == list(range(200))
 
 
-def test_an_objective_gets_as_many_views_as_it_wants(quick, digits, monkeypatch):
-    from skdeepcluster import _assembly
-
-    sizes = []
-
-    def counted(pixels, **ranges):
-        sizes.append(len(pixels))
-        return pixels
-
-    monkeypatch.setattr(_assembly, "random_views", counted)
+def test_an_objective_gets_as_many_views_as_it_wants(quick, digits, sizes):
     quick.set_params(n_epochs=1, batch_size=200, cluster_on="images", n_views=None)
     clone(quick).set_params(objective=SwappedPrediction()).fit(digits[0])
     assert len(sizes) == 2

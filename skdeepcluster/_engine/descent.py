@@ -27,6 +27,11 @@ def cosine(done: float) -> float:
 SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine}
 
 
+def n_batches(n_images: int, batch_size: int) -> int:
+    """Number of steps an epoch: as many as none is too large, or of one image."""
+    return max(1, min(math.ceil(n_images / batch_size), n_images // 2))
+
+
 class Descent:
     """Stochastic gradient descent on a backbone and the head of an objective.
 
@@ -114,9 +119,7 @@ class Descent:
 
     def batches(self, drawn: Tensor) -> Sequence[Tensor]:
         """Batches of equal size, none of one image: batch norm cannot take that."""
-        n = len(drawn)
-        n_batches = max(1, min(math.ceil(n / self.batch_size), n // 2))
-        return drawn.tensor_split(n_batches)
+        return drawn.tensor_split(n_batches(len(drawn), self.batch_size))
 
     def step(self, loss: Tensor) -> None:
         """Go down the gradient of a loss."""
