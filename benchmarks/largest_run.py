@@ -16,6 +16,7 @@ from speed import Ceiling, counted
 from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster._assembly import alternation_of, inputs_of
 from skdeepcluster._engine import runtime
+from skdeepcluster._engine.recovery import Recovery
 
 PAPER = {"images": 192_272, "epochs": 200, "k": 104, "batch": 256}
 
@@ -44,10 +45,9 @@ def alternation(n, size, batch_size, device):
 def operations_an_image(size, batch_size, device):
     """Floating-point operations of each phase, as PyTorch counts them in a batch."""
     loop = alternation(batch_size, size, batch_size, device)
-    loop.descent.enter(loop.objective, PAPER["k"], device)
-    labels = torch.zeros(batch_size, dtype=torch.int64, device=device)
+    epoch = loop.begin(0)
     embedding = counted(loop.memory.recall)
-    training = counted(lambda: loop.train(loop.objective, labels))
+    training = counted(lambda: loop.train(epoch))
     return {
         "embed": embedding / batch_size,
         "cluster": 0,
@@ -68,7 +68,7 @@ def main():
         operations = operations_an_image(args.size, args.batch_size, device)
         loop = alternation(args.n, args.size, args.batch_size, device)
         limit = [ceiling.product()]
-        for epoch in loop.epochs():  # the first warms up
+        for epoch in Recovery(loop).epochs():  # the first warms up
             seconds = dict(zip(operations, epoch.seconds, strict=True))
             limit.append(ceiling.product())
     limit = np.median(limit)

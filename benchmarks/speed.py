@@ -12,6 +12,7 @@ for it: on a machine that is shared, that limit changes by the second.
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,10 +134,9 @@ def beside_the_machine(args, X, device, ceiling):
     with runtime.session(device, seed=0):
         flat = rows.reshape(len(rows), -1)
         loop = alternation_of(est, flat, est.model_.inputs, device)
-        loop.descent.enter(loop.objective, args.k, device)
-        labels = torch.arange(len(rows), device=device) % args.k
+        epoch = loop.begin(0)
         for phase, work in (
-            ("training", lambda: loop.train(loop.objective, labels)),
+            ("training", lambda: loop.train(replace(epoch, n_steps=0))),
             ("embedding", loop.memory.recall),
         ):
             operations = counted(work)

@@ -14,6 +14,7 @@ _HOMES = {
     "Stability": "_stopping",
     "cluster_purity_score": "metrics",
     "load_archive": "archive",
+    "remove_checkpoints": "_checkpoint",
 }
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "Stability",
     "cluster_purity_score",
     "load_archive",
+    "remove_checkpoints",
 ]
 
 if TYPE_CHECKING:
     from skdeepcluster._augmentation import Augmentation
     from skdeepcluster._categorizer import DeepClusterCategorizer
+    from skdeepcluster._checkpoint import remove_checkpoints
     from skdeepcluster._majority import ClusterMajorityClassifier
     from skdeepcluster._stopping import Stability
     from skdeepcluster._warnings import CollapseWarning

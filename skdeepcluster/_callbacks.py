@@ -5,31 +5,36 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.callback import CallbackContext
 from torch import nn
 
-from skdeepcluster._engine.alternation import Alternation, Epoch
+from skdeepcluster._checkpoint import Checkpoint
 from skdeepcluster._engine.clustering import Clustering
+from skdeepcluster._learning import Learning
 
 
-def monitored(
-    loop: Alternation,
+def learn(
+    learning: Learning,
+    checkpoint: Checkpoint | None,
+    *,
     estimator: Any,
     context: CallbackContext,
     X: ArrayLike,
     y: ArrayLike | None,
     fitted_as: Callable[[Clustering, nn.Module], dict[str, Any]],
-    is_enough: Callable[[], bool],
-) -> Iterator[Epoch]:
-    """The epochs of a loop, until a callback asks to stop or it is enough.
+) -> None:
+    """Do the epochs, until a callback asks to stop or it is enough.
 
     Parameters
     ----------
-    loop : Alternation
+    learning : Learning
+        At its start, or where a fit goes on. No hook is called for epochs done before.
+    checkpoint : Checkpoint or None
+        Where it is kept, if it is.
     estimator : estimator
         What callbacks are told is being fitted.
     context : sklearn.callback.CallbackContext
@@ -38,23 +43,30 @@ def monitored(
         What `fit` was given.
     fitted_as : callable
         A clustering and a network → the attributes of an estimator fitted so far.
-    is_enough : callable
-        Whether to stop, asked after each epoch.
     """
+    loop = learning.loop
     body = loop.backbone.body
-    epochs = loop.epochs()
-    for _ in range(loop.descent.n_epochs):
+    n_before = len(learning.history)
+    for _ in range(n_before):
+        context.subcontext(task_name="epoch")  # so that numbers of tasks go on
+    if checkpoint is not None:
+        loop.after_step = functools.partial(checkpoint.after_step, learning)
+    epochs = learning.epochs()
+    for _ in range(n_before, loop.descent.n_epochs):
         task = context.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
         # Training goes on changing the network that made the epoch's clusters.
         network = copy.deepcopy(body) if _network_is_asked_for(estimator) else body
-        epoch = next(epochs)
-        yield epoch
+        epoch = next(epochs, None)
+        if epoch is None:
+            return
         so_far = functools.partial(fitted_as, epoch.clustering, network)
         asked_to_stop = task.call_on_fit_task_end(
             estimator=estimator, X=X, y=y, reconstruction_attributes=so_far
         )
-        if asked_to_stop or is_enough():
+        if checkpoint is not None:
+            checkpoint.after_epoch(learning, epoch)
+        if asked_to_stop:
             return
 
 

@@ -32,13 +32,13 @@ from skdeepcluster._assembly import (
     n_epochs_of,
 )
 from skdeepcluster._augmentation import Augmentation
-from skdeepcluster._callbacks import monitored
-from skdeepcluster._doubts import Doubts
+from skdeepcluster._callbacks import learn
+from skdeepcluster._checkpoint import Checkpoint, fingerprint_of
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.sampling import SAMPLERS
-from skdeepcluster._history import History
+from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._saving import SavingMixin
 from skdeepcluster._stopping import Stability
@@ -194,6 +194,15 @@ class DeepClusterCategorizer(
         :class:`~skdeepcluster.Stability`, when the assignments of consecutive epochs
         agree, as in LDPO [4]_. None does all epochs. Given an instance,
         ``stopping__nmi`` and its like can be set.
+
+    checkpoint : str, path or None, default=None
+        A folder in which `fit` keeps, after every epoch, all that the rest of it
+        depends on, so that a fit which was interrupted goes on from there when it is
+        called again with the same parameters and images, and ends bit for bit where it
+        would have ended on one CPU. It holds the embeddings of the images, and no
+        pixel, path or header. A fit that ends removes what it kept;
+        :func:`skdeepcluster.remove_checkpoints` removes what others left. No part of a
+        saved model.
 
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` takes CUDA where there
@@ -363,6 +372,7 @@ class DeepClusterCategorizer(
         "kmeans_n_iter": [Interval(Integral, 1, None, closed="left")],
         "final_init": [StrOptions(set(clustering.INITS))],
         "stopping": [None, Stability],
+        "checkpoint": [None, str, os.PathLike],
         "device": [str, torch.device],
         "precision": [StrOptions({"auto", *runtime.PRECISIONS})],
         "random_state": ["random_state"],
@@ -405,6 +415,7 @@ class DeepClusterCategorizer(
         kmeans_n_iter: int = 20,
         final_init: str = "ward",
         stopping: Stability | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         device: str | torch.device = "auto",
         precision: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -434,6 +445,7 @@ class DeepClusterCategorizer(
         self.kmeans_n_iter = kmeans_n_iter
         self.final_init = final_init
         self.stopping = stopping
+        self.checkpoint = checkpoint
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -508,6 +520,11 @@ class DeepClusterCategorizer(
 
         Warns
         -----
+        ConvergenceWarning
+            Once, when learning diverges: an epoch in which a loss, a weight or an
+            embedding is not finite is done again, from where it began, at half the
+            learning rate. And when that did not help three times, so that `fit` ends
+            with the epochs before.
         CollapseWarning
             Once, from the fifth epoch on, if one cluster takes nearly all images or
             an objective that learns the clusters does not learn them.
@@ -525,19 +542,27 @@ class DeepClusterCategorizer(
         context = self._init_callback_context(max_subtasks=n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        history, doubts = History(), Doubts(self.n_clusters)
-        with runtime.session(device, seed=self._draw_seed()):
+        seed, kept = self._draw_seed(), None
+        with runtime.session(device, seed=seed):
             loop = alternation_of(self, rows, inputs, device)
+            learning = Learning(loop, self.stopping)
+            if self.checkpoint is not None:
+                fingerprint = fingerprint_of(self, rows, loop.precision, seed)
+                kept = Checkpoint(self.checkpoint, fingerprint)
+                kept.resume(learning)
             body = loop.backbone.body
             fitted_as = functools.partial(self._fitted_as, inputs, loop.precision)
-            is_enough = functools.partial(self._is_enough, history)
-            epoch = None
             try:
-                for epoch in monitored(loop, self, context, X, y, fitted_as, is_enough):
-                    history.append(epoch)
-                    doubts.after(epoch, len(history))
+                learn(
+                    *(learning, kept),
+                    estimator=self,
+                    context=context,
+                    X=X,
+                    y=y,
+                    fitted_as=fitted_as,
+                )
                 body.zero_grad()
-                clusters, embedding = loop.final(epoch)
+                clusters, embedding = learning.final()
             except clustering.DivergenceError as error:
                 raise ValueError(
                     "Embeddings are NaN or infinite: training diverged with "
@@ -551,6 +576,7 @@ class DeepClusterCategorizer(
             setattr(self, name, value)
         self.embedding_ = embedding.cpu().numpy()
         self.inertia_ = float(clusters.distances.double().square().sum())
+        history = learning.history
         last = self.labels_ if history.labels is None else history.labels
         self.last_epoch_labels_ = last
         self.n_epochs_ = len(history)
@@ -560,8 +586,8 @@ class DeepClusterCategorizer(
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=lambda: fitted
         )
-        if epoch is not None:
-            doubts.at_the_end(clusters, epoch, len(history))
+        if kept is not None:
+            kept.end()
         return self
 
     def fit_predict(
@@ -715,13 +741,6 @@ class DeepClusterCategorizer(
             precision=precision,
         )
         return {"model_": model, "labels_": labels}
-
-    def _is_enough(self, history: History) -> bool:
-        """Whether the assignments are as stable as asked for."""
-        values = history.values
-        return self.stopping is not None and self.stopping._is_reached(
-            values["nmi_previous"], values["purity_previous"]
-        )
 
     def _check_images(self, X: ArrayLike) -> tuple[NDArray[Any], tuple[int, ...]]:
         """X of `fit` as finite rows, and the shape of an image."""

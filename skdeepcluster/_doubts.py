@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster import _warnings
-from skdeepcluster._engine.alternation import Epoch
 from skdeepcluster._engine.clustering import Clustering
+from skdeepcluster._engine.epoch import Epoch
 
 _FIRST_JUDGED_EPOCH = 5
 
@@ -26,6 +26,7 @@ class Doubts:
     def __init__(self, n_clusters: int) -> None:
         self.n_clusters = n_clusters
         self.collapsed = False
+        self.n_halvings = 0
 
     def after(self, epoch: Epoch, n_done: int) -> None:
         """Judge an epoch, after which so many are done."""
@@ -35,6 +36,16 @@ class Doubts:
         if found is not None:
             self.collapsed = True
             _warnings.warn(_warnings.collapse(found), _warnings.CollapseWarning)
+
+    def of_rate(self, n_halvings: int, learning_rate: float) -> None:
+        """Warn once that learning diverged, so that the rate was halved."""
+        if n_halvings and not self.n_halvings:
+            _warnings.warn(_warnings.diverged(learning_rate), ConvergenceWarning)
+        self.n_halvings = n_halvings
+
+    def gave_up(self, n_halvings: int, n_epochs: int) -> None:
+        """Warn that learning ended early, for it diverged however it was tried."""
+        _warnings.warn(_warnings.gave_up(n_halvings, n_epochs), ConvergenceWarning)
 
     def at_the_end(self, clustering: Clustering, last: Epoch, n_done: int) -> None:
         """Judge the final clusters."""

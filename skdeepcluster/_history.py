@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import normalized_mutual_info_score
+from torch import Tensor
 
-from skdeepcluster._engine.alternation import Epoch
+from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster.metrics import cluster_purity_score
 
 
@@ -61,6 +62,13 @@ class History:
         for name, values in self.values.items():
             values.append(found[name])
         self.labels = labels
+
+    def put_back(self, values: dict[str, list[float]], labels: Tensor | None) -> None:
+        """Go on from what was recorded."""
+        if set(values) != set(self.values):
+            raise ValueError("other figures were recorded")
+        self.values = values
+        self.labels = None if labels is None else labels.numpy()
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """An array of shape (n_epochs,) for each figure."""

@@ -91,11 +91,12 @@ def to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = dict(parameters)
     kept["weights"] = None
+    kept["checkpoint"] = None
     kept["device"] = str(kept["device"])
     if not isinstance(kept["random_state"], int | np.integer):
         kept["random_state"] = None
     for part in _DEFAULTS:
-        if not _is_known(kept[part]):
+        if not is_known(kept[part]):
             kept[part] = None
     return {name: _plain(value) for name, value in kept.items()}
 
@@ -109,11 +110,11 @@ def from_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
         If they are no such parameters.
     """
     found = {name: _rebuilt(value) for name, value in parameters.items()}
-    found["weights"] = None  # no file that a header names is opened
+    found["weights"] = found["checkpoint"] = None  # no file that a header names
     return found
 
 
-def _is_known(value: Any) -> bool:
+def is_known(value: Any) -> bool:
     """Whether a file can hold it: what is no object, and objects of this library."""
     known = type(value) is _CLASSES.get(type(value).__name__)
     return known or not isinstance(value, BaseEstimator)

@@ -37,10 +37,10 @@ class SavingMixin(BaseEstimator):
         """Write the fitted model to one safetensors file, without pickle or code.
 
         It holds the network, the centroids, the labels and history of the fit, and
-        the parameters. Left out: callbacks, `weights` (the network has learnt
-        from them), an `objective`, `augmentation` or `stopping` of a class of your own,
-        and a `random_state` that is not an int. :meth:`load` reads it on any machine;
-        no image is in it.
+        the parameters. Left out: callbacks, `checkpoint`, `weights` (the network has
+        learnt from them), an `objective`, `augmentation` or `stopping` of a class of
+        your own, and a `random_state` that is not an int. :meth:`load` reads it on any
+        machine; no image is in it.
 
         Parameters
         ----------
@@ -154,6 +154,7 @@ class SavingMixin(BaseEstimator):
         if "model_" in state:
             state["model_"] = self.model_.to(torch.device("cpu"))
             state["embedding_"] = None  # as large as the set
+            state["checkpoint"] = None  # of the machine and of learning
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

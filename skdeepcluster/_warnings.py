@@ -68,6 +68,58 @@ def mixed_clusters(n_clusters: int, share: float) -> str:
     )
 
 
+def diverged(learning_rate: float) -> str:
+    """An epoch was done again at half the rate; that before is given."""
+    return (
+        "Learning diverged: a loss, a weight or an embedding was not finite. The epoch "
+        f"was done again at half of learning_rate={learning_rate}, and fit goes on so; "
+        "history_ shows the rates. A lower learning_rate or precision='float32' may "
+        "avoid it."
+    )
+
+
+def gave_up(n_halvings: int, n_epochs: int) -> str:
+    """Halving the rate so many times did not help."""
+    return (
+        f"Learning diverged, also after the rate was halved {n_halvings} times, and "
+        f"has ended with the {n_epochs} epochs before. Try a much lower learning_rate, "
+        "precision='float32', or another standardize."
+    )
+
+
+def checkpoint_not_read(path: Path, reason: str) -> str:
+    """A checkpoint is damaged or of another version."""
+    return (
+        f"The checkpoint {path} cannot be used ({reason}); the fit begins anew, and "
+        "replaces it."
+    )
+
+
+def checkpoint_not_written(path: Path, reason: str) -> str:
+    """The disk is full, say."""
+    return (
+        f"The checkpoint {path} cannot be written ({reason}); the fit goes on, and "
+        "after an interruption from the last one that could."
+    )
+
+
+def gone_on_elsewhere(differing: list[str]) -> str:
+    """The rest of a fit is done with other hardware or software."""
+    return (
+        "The fit goes on from a checkpoint that was written with other "
+        f"{', '.join(differing)}: sums may be rounded otherwise, so that it may end "
+        "with other clusters than without the interruption."
+    )
+
+
+def unfinished_fits(folder: Path, n_files: int, n_bytes: int) -> str:
+    """Checkpoints of fits that did not end lie about."""
+    return (
+        f"{folder} has {n_files} checkpoint(s) of other fits that have not ended, "
+        f"{n_bytes / 2**20:,.0f} MiB; skdeepcluster.remove_checkpoints removes them."
+    )
+
+
 def another_scale(estimator: str, mean: float, std: float) -> str:
     """Pixels are far from those of the fit, whose mean and deviation these are."""
     return (

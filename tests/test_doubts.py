@@ -4,9 +4,16 @@ import pytest
 import torch
 
 from skdeepcluster._doubts import find_collapse, find_doubt
-from skdeepcluster._engine.alternation import Epoch
 from skdeepcluster._engine.clustering import Clustering
+from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster.objectives import Objective, Stage, SwappedPrediction
+
+
+def epoch_of(objective, clustering, loss):
+    """An epoch that is over."""
+    drawn = torch.arange(len(clustering.labels))
+    total = torch.tensor(loss * len(drawn))
+    return Epoch(0, Stage(objective), clustering, 0.1, drawn, total)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +38,7 @@ def test_what_tells_that_clusters_are_of_little_use(
         whitening=None,
         spread=float(n),
     )
-    last = Epoch(Stage(SwappedPrediction(512)), clustering, loss, 0.1, (0, 0, 0))
+    last = epoch_of(SwappedPrediction(512), clustering, loss)
     doubt = find_doubt(clustering, last)
     if expected is None:
         assert doubt is None
@@ -47,6 +54,6 @@ def test_a_loss_of_which_nothing_is_known_is_not_judged():
         whitening=None,
         spread=100.0,
     )
-    epoch = Epoch(Stage(Objective()), clustering, 1e9, 0.1, (0, 0, 0))
+    epoch = epoch_of(Objective(), clustering, 1e9)
     assert find_collapse(epoch) is None
     assert find_doubt(clustering, epoch) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,26 +10,23 @@ from torch import Tensor, nn
 
 from skdeepcluster._engine.augment import Views
 from skdeepcluster._engine.backbones import Backbone
-from skdeepcluster._engine.clustering import Clusterer, Clustering, on_sphere
+from skdeepcluster._engine.clustering import (
+    Clusterer,
+    Clustering,
+    DivergenceError,
+    on_sphere,
+)
 from skdeepcluster._engine.descent import Descent
+from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.memory import Memory, Pass
-from skdeepcluster._engine.objective import Objective, Stage
+from skdeepcluster._engine.objective import Objective
 from skdeepcluster._engine.runtime import autocast, clock
 
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one turn of the loop did."""
-
-    stage: Stage
-    clustering: Clustering
-    loss: float
-    learning_rate: float
-    seconds: tuple[float, float, float]  # embed, cluster, train
+_LOOKED_AT = 100  # steps after which the loss is looked at, for which a GPU waits
 
 
-@dataclass(frozen=True)
+@dataclass
 class Alternation:
     """The loop, and what it works with."""
 
@@ -43,34 +40,39 @@ class Alternation:
     sampler: Callable[[Tensor], Tensor]
     descent: Descent
     precision: str
+    after_step: Callable[[Epoch], None] = lambda epoch: None
 
-    def epochs(self) -> Iterator[Epoch]:
-        """Learn; whoever iterates may stop after any epoch."""
+    def begin(self, number: int) -> Epoch:
+        """Cluster the images, and have the objective learn the clusters."""
         device = self.images.device
-        for number in range(self.descent.n_epochs):
-            start = clock(device)
-            stage = self.objective.stage(number, self.descent.n_epochs)
-            n_clusters = stage.n_clusters or self.clusterer.n_clusters
-            self.descent.enter(stage.objective, n_clusters, device)
-            embeddings = self.memory.recall()
-            embedded = clock(device)
-            clustering = self.clusterer.cluster(
-                embeddings, n_clusters, spherical=stage.objective.spherical
-            )
-            del embeddings  # or there would be two when the next are computed
-            clustered = clock(device)
-            rate = self.descent.begin(number, stage, clustering.centroids)
-            loss = self.train(stage.objective, clustering.labels)
-            end = clock(device)
-            seconds = (embedded - start, clustered - embedded, end - clustered)
-            yield Epoch(stage, clustering, loss, rate, seconds)
+        start = clock(device)
+        stage = self.objective.stage(number, self.descent.n_epochs)
+        n_clusters = stage.n_clusters or self.clusterer.n_clusters
+        self.descent.enter(stage.objective, n_clusters, device)
+        embeddings = self.memory.recall()
+        embedded = clock(device)
+        clustering = self.clusterer.cluster(
+            embeddings, n_clusters, spherical=stage.objective.spherical
+        )
+        clustered = clock(device)
+        rate = self.descent.begin(number, stage, clustering.centroids)
+        drawn = self.sampler(clustering.labels)
+        total = torch.zeros((), device=device)
+        seconds = (embedded - start, clustered - embedded, 0.0)
+        return Epoch(number, stage, clustering, rate, drawn, total, seconds=seconds)
 
-    def train(self, objective: Objective, labels: Tensor) -> float:
-        """Train for one epoch to tell the clusters apart; the mean loss."""
+    def train(self, epoch: Epoch) -> None:
+        """Train until the epoch is over to tell its clusters apart.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss is not finite.
+        """
+        objective, labels = epoch.stage.objective, epoch.clustering.labels
         body, neck, head = self.backbone.body, self.backbone.neck, self.descent.head
         nn.ModuleList([body, neck, head]).train()
-        total = torch.zeros((), device=labels.device)
-        batches = self.descent.batches(self.sampler(labels))
+        batches = self.descent.batches(epoch.drawn)[epoch.n_steps :]
         for batch, pixels in zip(batches, self.images.batches(batches), strict=True):
             pixels = self.views(pixels, objective.n_views)
             with autocast(self.images.device, self.precision):
@@ -80,9 +82,19 @@ class Alternation:
             index = batch.repeat(n_views)
             loss = objective.loss(logits.float(), labels[index], n_views)
             self.descent.step(loss)
-            total += loss.detach() * len(batch)
+            epoch.total += loss.detach() * len(batch)
             self.memory.keep(index, embeddings)
-        return float(total) / len(labels)
+            epoch.n_steps += 1
+            is_over = self.is_over(epoch)
+            is_looked_at = is_over or epoch.n_steps % _LOOKED_AT == 0
+            if is_looked_at and not epoch.total.isfinite():
+                raise DivergenceError
+            if not is_over:
+                self.after_step(epoch)
+
+    def is_over(self, epoch: Epoch) -> bool:
+        """Whether all images of an epoch were trained on."""
+        return epoch.n_steps == len(self.descent.batches(epoch.drawn))
 
     def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
         """Cluster the images as they are, as in the last epoch; and their embedding."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,7 @@ class Descent:
             weight_decay=weight_decay,
             fused=True,  # one pass over the weights, not four
         )
+        self.n_halvings = 0  # of the learning rate, where learning diverged
         self.head: nn.Module = nn.Identity()
         self._built_for: tuple[Objective, int] | None = None
 
@@ -103,12 +104,39 @@ class Descent:
         objective.begin(self.head, centroids)
         if objective.begins_anew:
             self._forget()
-        rate = self.rate(epoch) * stage.rate_factor
+        return self.set_rates(epoch, stage)
+
+    def set_rates(self, epoch: int, stage: Stage) -> float:
+        """Set the learning rates of an epoch, and give the backbone's."""
+        halved = 0.5**self.n_halvings
+        rate = self.rate(epoch) * stage.rate_factor * halved
+        initial = self.learning_rate * halved
         backbone, *heads = self.optimizer.param_groups
         backbone["lr"] = rate
         for head in heads:
-            head["lr"] = objective.learning_rate(self.learning_rate, rate)
+            head["lr"] = stage.objective.learning_rate(initial, rate)
         return rate
+
+    def momenta(self) -> dict[int, Tensor]:
+        """The momentum of each parameter that has one, by its place."""
+        states = [self.optimizer.state.get(each, {}) for each in self._parameters()]
+        buffers = [state.get("momentum_buffer") for state in states]
+        return {n: each for n, each in enumerate(buffers) if each is not None}
+
+    def set_momenta(self, momenta: Mapping[int, Tensor]) -> None:
+        """Give the parameters the momentum that others had."""
+        self.optimizer.state.clear()
+        parameters = self._parameters()
+        for n, momentum in momenta.items():
+            if momentum.shape != parameters[n].shape:
+                raise ValueError("a momentum does not fit its parameter")
+            # As the parameter lies in memory, and not as what is copied.
+            buffer = torch.empty_like(parameters[n]).copy_(momentum)
+            self.optimizer.state[parameters[n]]["momentum_buffer"] = buffer.detach()
+
+    def _parameters(self) -> list[Tensor]:
+        groups = self.optimizer.param_groups
+        return [parameter for group in groups for parameter in group["params"]]
 
     def rate(self, epoch: int) -> float:
         """The learning rate after warm-up and schedule."""

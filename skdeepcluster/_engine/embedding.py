@@ -21,6 +21,7 @@ def embed(
     batch_size: int,
     precision: str,
     view: View | None = None,
+    first: int | None = None,
 ) -> Tensor:
     """Embeddings of all images, before normalisation, in their order.
 
@@ -33,6 +34,8 @@ def embed(
     precision : {"float32", "bfloat16"}
     view : callable or None
         What is seen of each image; None shows it as it is.
+    first : int or None
+        Number of images, at most as many as there are; None embeds all.
 
     Returns
     -------
@@ -42,8 +45,11 @@ def embed(
     embeddings: Tensor | None = None
     with torch.no_grad():
         network = for_evaluation(body)
-        starts = range(0, len(images), batch_size)
-        batches = [slice(start, start + batch_size) for start in starts]
+        n_images = len(images) if first is None else min(first, len(images))
+        batches = [
+            slice(start, min(start + batch_size, n_images))
+            for start in range(0, n_images, batch_size)
+        ]
         for rows, pixels in zip(batches, images.batches(batches), strict=True):
             pixels = view(pixels) if view else pixels
             n = len(pixels)
@@ -56,7 +62,7 @@ def embed(
                 output = network(pixels)[:n]
             if embeddings is None:
                 embeddings = torch.empty(
-                    len(images), output.shape[1], device=images.device
+                    n_images, output.shape[1], device=images.device
                 )
             embeddings[rows] = output
     assert embeddings is not None  # a set has at least one image

@@ -12,7 +12,9 @@ from skdeepcluster._engine.embedding import View
 class Pass(Protocol):
     """Embeds all images, as `view` shows them."""
 
-    def __call__(self, *, view: View | None = None) -> Tensor: ...
+    def __call__(
+        self, *, view: View | None = None, first: int | None = None
+    ) -> Tensor: ...
 
 
 class Memory:
@@ -27,6 +29,13 @@ class Memory:
 
     def keep(self, index: Tensor, embeddings: Tensor) -> None:
         """Take note of what training embedded on its way."""
+
+    def kept(self) -> Tensor | None:
+        """What is kept of the images, if anything."""
+        return None
+
+    def put_back(self, rows: Tensor | None) -> None:
+        """Keep what was `kept`, instead of all that is."""
 
     def drop(self) -> None:
         """Forget all that was kept, for nothing is recalled any more."""
@@ -55,6 +64,14 @@ class Bank(Memory):
         """Replace rows by the mean of what was seen of each image."""
         if self.rows is not None:
             keep_means(self.rows, index, embeddings.detach().float())
+
+    def kept(self) -> Tensor | None:
+        """The rows."""
+        return self.rows
+
+    def put_back(self, rows: Tensor | None) -> None:
+        """Keep rows that were `kept`."""
+        self.rows = rows
 
     def drop(self) -> None:
         """Forget all rows."""

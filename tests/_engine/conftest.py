@@ -8,11 +8,12 @@ import torch
 from skdeepcluster._engine import backbones, memory, sampling
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.augment import Views
-from skdeepcluster._engine.clustering import Clusterer
+from skdeepcluster._engine.clustering import Clusterer, Clustering
 from skdeepcluster._engine.descent import Descent, constant
 from skdeepcluster._engine.embedding import embed
+from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.images import Inputs
-from skdeepcluster.objectives import ClusterClassification
+from skdeepcluster.objectives import ClusterClassification, Stage
 
 DESCENT = {
     "n_epochs": 2,
@@ -64,3 +65,18 @@ def make_loop(digits):
         return Alternation(**parts | given)
 
     return make
+
+
+@pytest.fixture
+def train():
+    """Train a loop for an epoch to tell given clusters apart; the mean loss."""
+
+    def trained(loop, objective, labels):
+        nothing = torch.zeros(len(labels), device=labels.device)
+        clustering = Clustering(labels, nothing, nothing, None, 0.0)
+        drawn = loop.sampler(labels)
+        epoch = Epoch(0, Stage(objective), clustering, 0.1, drawn, nothing.sum())
+        loop.train(epoch)
+        return epoch.loss
+
+    return trained

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from skdeepcluster._engine.clustering import Clusterer
+from skdeepcluster._engine.recovery import Recovery
 from skdeepcluster.objectives import (
     CentroidClassification,
     Objective,
@@ -13,7 +14,7 @@ CPU = torch.device("cpu")
 LABELS = torch.arange(40) % 4
 
 
-def test_both_views_of_an_image_get_its_label(make_loop):
+def test_both_views_of_an_image_get_its_label(make_loop, train):
     """With images of 4 classes that a fixed head tells apart without error."""
     objective = CentroidClassification()
     loop = make_loop(n_views=2, view=lambda pixels: pixels, objective=objective)
@@ -26,30 +27,30 @@ def test_both_views_of_an_image_get_its_label(make_loop):
     objective.begin(head, torch.nn.functional.normalize(embeddings[:4], dim=1))
     labels = head(embeddings[:40]).argmax(1)
     expected = torch.nn.functional.cross_entropy(head(embeddings[:40]), labels)
-    found = loop.train(objective, labels)
+    found = train(loop, objective, labels)
     assert found == pytest.approx(float(expected), rel=1e-3)
 
 
-def test_swapped_labels_do_not_depend_on_the_clusters(make_loop):
+def test_swapped_labels_do_not_depend_on_the_clusters(make_loop, train):
     losses = []
     for clusters in (torch.zeros(40, dtype=torch.int64), LABELS):
         objective = SwappedPrediction(n_prototypes=16)
         loop = make_loop(objective=objective, view=torch.flipud)
         loop.descent.enter(objective, 4, CPU)
         torch.manual_seed(1)
-        losses.append(loop.train(objective, clusters))
+        losses.append(train(loop, objective, clusters))
     assert losses[0] == losses[1]
 
 
 def test_prototypes_are_learnt_on_from_epoch_to_epoch(make_loop):
     loop = make_loop(objective=SwappedPrediction(n_prototypes=16), n_epochs=3)
-    seen = [loop.descent.head.prototypes for _ in loop.epochs()]
+    seen = [loop.descent.head.prototypes for _ in Recovery(loop).epochs()]
     assert seen[0] is seen[1] is seen[2]
     assert loop.descent.optimizer.state[seen[0]]["momentum_buffer"].any()
 
 
 @pytest.mark.parametrize("sees_neck", [True, False])
-def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck):
+def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck, train):
     seen = []
 
     class Watching(Objective):
@@ -65,7 +66,7 @@ def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck):
     objective.sees_neck = sees_neck
     loop = make_loop(backbone="vgg11", objective=objective)
     loop.descent.enter(objective, 4, CPU)
-    loop.train(objective, LABELS)
+    train(loop, objective, LABELS)
     assert bool((seen[0] < 0).any()) is not sees_neck  # the neck has a ReLU
 
 
@@ -86,7 +87,7 @@ def test_an_objective_of_two_stages(make_loop):
     first, second = SwappedPrediction(n_prototypes=16), CentroidClassification()
     loop = make_loop(objective=TwoStages(first, second), n_epochs=4, view=torch.clone)
     heads, groups, epochs = [], [], []
-    for epoch in loop.epochs():
+    for epoch in Recovery(loop).epochs():
         heads.append(loop.descent.head)
         groups.append(len(loop.descent.optimizer.param_groups))
         epochs.append(epoch)
@@ -106,7 +107,7 @@ def test_an_objective_of_two_stages(make_loop):
 def test_the_last_clustering_is_as_the_last_stage_wants_it(make_loop):
     stages = TwoStages(SwappedPrediction(n_prototypes=16), CentroidClassification())
     loop = make_loop(objective=stages, n_epochs=4)
-    done = [None, *loop.epochs()]
+    done = [None, *Recovery(loop).epochs()]
     for last, is_spherical in zip(done, (False, False, False, True, True), strict=True):
         clustering, embedding = loop.final(last)
         assert len(clustering.centroids) == 4
@@ -123,7 +124,7 @@ def test_only_the_last_clustering_starts_where_it_is_told(make_loop):
         return points[:n_clusters]
 
     loop = make_loop(clusterer=Clusterer(4, 5, final_init=watched))
-    list(loop.epochs())
+    list(Recovery(loop).epochs())
     assert calls == []
     loop.final(None)
     assert calls == [4]

@@ -57,7 +57,7 @@ def on_gpu(monkeypatch):
         ("deepcluster_v2", {"backbone": "resnet18", "image_size": 64}),
     ],
 )
-def test_all_that_meets_lies_on_one_device(on_gpu, recipe, parameters, dtype):
+def test_all_that_meets_lies_on_one_device(on_gpu, recipe, parameters, dtype, train):
     X = np.random.default_rng(0).integers(0, 200, (18, 40, 40)).astype(dtype)
     est = DeepClusterCategorizer.from_recipe(recipe, n_clusters=4, **parameters)
     est.set_params(sampling="images", batch_size=10)
@@ -71,4 +71,4 @@ def test_all_that_meets_lies_on_one_device(on_gpu, recipe, parameters, dtype):
     assert distances.device == GPU
     loop.descent.begin(0, Stage(loop.objective), embedded[:4])
     with pytest.raises(DataDependentOutputException):  # the sum of the losses, at last
-        loop.train(loop.objective, labels)
+        train(loop, loop.objective, labels)

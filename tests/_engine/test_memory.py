@@ -1,11 +1,12 @@
 import torch
 
 from skdeepcluster._engine.memory import Bank, keep_means
+from skdeepcluster._engine.recovery import Recovery
 
 CPU = torch.device("cpu")
 
 
-def test_the_bank_keeps_the_mean_of_an_images_views(make_loop):
+def test_the_bank_keeps_the_mean_of_an_images_views(make_loop, train):
     def two_kinds_of_view(pixels):
         two_kinds_of_view.calls += 1
         return pixels if two_kinds_of_view.calls % 2 else -pixels
@@ -18,16 +19,18 @@ def test_the_bank_keeps_the_mean_of_an_images_views(make_loop):
     with torch.no_grad():
         first, second = before(torch.cat([pixels, -pixels])).chunk(2)
     loop.descent.enter(loop.objective, 4, CPU)
-    loop.train(loop.objective, torch.arange(40) % 4)
+    train(loop, loop.objective, torch.arange(40) % 4)
     expected = (first + second) / 2
     torch.testing.assert_close(loop.memory.recall(), expected, atol=1e-4, rtol=1e-3)
 
 
-def test_a_vggs_bank_is_what_it_embeds_and_not_what_its_neck_makes_of_it(make_loop):
+def test_a_vggs_bank_is_what_it_embeds_and_not_what_its_neck_makes_of_it(
+    make_loop, train
+):
     loop = make_loop(backbone="vgg11", cluster_on="bank", batch_size=20)
     loop.memory.rows = torch.zeros(40, 4096)
     loop.descent.enter(loop.objective, 4, CPU)
-    loop.train(loop.objective, torch.arange(40) % 4)
+    train(loop, loop.objective, torch.arange(40) % 4)
     assert (loop.memory.recall() < 0).float().mean() > 0.2
 
 
@@ -41,7 +44,7 @@ def test_with_a_bank_an_epoch_clusters_what_the_last_one_trained_on(
         return self.rows
 
     monkeypatch.setattr(Bank, "recall", watched)
-    list(make_loop(cluster_on="bank", n_epochs=3).epochs())
+    list(Recovery(make_loop(cluster_on="bank", n_epochs=3)).epochs())
     assert len(recalled) == 3
     assert not torch.equal(recalled[0], recalled[1])
     assert not torch.equal(recalled[1], recalled[2])

@@ -1,0 +1,331 @@
+"""A fit under way on disk, to go on from after the process has ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+import sklearn
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from sklearn.base import BaseEstimator
+from torch import Tensor
+
+import skdeepcluster
+from skdeepcluster import _parameters, _warnings
+from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.runtime import first_line
+from skdeepcluster._engine.state import State, restore, state_of
+from skdeepcluster._files import replacing
+from skdeepcluster._interruption import TERMINATED, current
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
+    from skdeepcluster._learning import Learning
+
+_FORMAT = "skdeepcluster checkpoint"
+_VERSION = 1
+_SUFFIX = ".checkpoint"
+_SECONDS = 600  # between two checkpoints within an epoch
+_ABANDONED = 3600  # seconds after which no fit is writing to a file any more
+_N_HASHED = 4096  # images that tell a set from others
+_DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
+
+_seen: set[Path] = set()  # folders of which it was said what is left in them
+
+
+def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
+    """Remove what unfinished fits have left in a folder of checkpoints.
+
+    Parameters
+    ----------
+    folder : str or path
+        What the parameter `checkpoint` of an estimator was.
+
+    Returns
+    -------
+    list of Path
+        Files that were removed. Those of a fit that is under way are written anew after
+        its next epoch.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skdeepcluster import remove_checkpoints
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     remove_checkpoints(folder)
+    []
+    """
+    removed = sorted(Path(folder).glob(f"*{_SUFFIX}"))
+    for path in removed:
+        path.unlink(missing_ok=True)
+        _lock_of(path).unlink(missing_ok=True)
+    return removed
+
+
+class Checkpoint:
+    """The file of one fit.
+
+    Parameters
+    ----------
+    folder : path
+        Made if need be.
+    fingerprint : str
+        Tells the fit from all others.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], fingerprint: str) -> None:
+        self.path = Path(folder) / f"{fingerprint}{_SUFFIX}"
+        self._written = time.monotonic()
+        self._failed = False
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.path.parent, os.W_OK):
+            raise PermissionError(
+                f"checkpoint={os.fspath(folder)!r} cannot be written to; give a folder "
+                "that can."
+            )
+        self._say_what_is_left()
+
+    def resume(self, learning: Learning) -> None:
+        """Go on where the fit was, if it was interrupted.
+
+        Raises
+        ------
+        ValueError
+            If the file is whole, and yet not of this fit.
+        """
+        try:
+            header, tensors = self._read()
+        except FileNotFoundError:
+            return
+        except (OSError, *_DAMAGED, SafetensorError) as error:
+            _warnings.warn(_warnings.checkpoint_not_read(self.path, first_line(error)))
+            return
+        surroundings = _surroundings(learning.loop.images.device)
+        differing = [
+            name
+            for name, value in surroundings.items()
+            if header["surroundings"].get(name) != value
+        ]
+        try:
+            values = header["values"]
+            learning.history.put_back(values["history"], tensors.get("history"))
+            learning.doubts.collapsed, learning.doubts.n_halvings = values["warned"]
+            learning.epoch = restore(learning.loop, State(tensors, values["loop"]))
+        except _DAMAGED as error:
+            raise ValueError(
+                f"{self.path} does not fit the fit that it should be of "
+                f"({first_line(error)}); remove it, or give another folder."
+            ) from error
+        if differing:
+            _warnings.warn(_warnings.gone_on_elsewhere(differing))
+
+    def write(self, learning: Learning, epoch: Epoch) -> None:
+        """Write where the fit is; a failure is warned of once, and nothing is lost."""
+        state, history = state_of(learning.loop, epoch), learning.history
+        tensors = dict(state.tensors)
+        if history.labels is not None:
+            tensors["history"] = torch.from_numpy(history.labels)
+        # Copies, for some share their memory, which safetensors refuses.
+        plain = torch.contiguous_format
+        tensors = {
+            name: tensor.cpu().clone(memory_format=plain)
+            for name, tensor in tensors.items()
+        }
+        document = {
+            "loop": state.values,
+            "history": history.values,
+            "warned": [learning.doubts.collapsed, learning.doubts.n_halvings],
+        }
+        header = {
+            "format": _FORMAT,
+            "version": str(_VERSION),
+            "values": json.dumps(document),
+            "surroundings": json.dumps(_surroundings(learning.loop.images.device)),
+        }
+        header["checksum"] = _checksum(header, tensors)
+        try:
+            with FileLock(_lock_of(self.path)), replacing(self.path) as unfinished:
+                save_file(tensors, unfinished, metadata=header)
+        except (OSError, SafetensorError) as error:
+            if not self._failed:
+                self._failed = True
+                reason = first_line(error)
+                _warnings.warn(_warnings.checkpoint_not_written(self.path, reason))
+        self._written = time.monotonic()
+
+    def after_step(self, learning: Learning, epoch: Epoch) -> None:
+        """Write if it is time to, and end the process if that was asked for."""
+        current.is_training = True
+        if current.terminated or time.monotonic() - self._written > _SECONDS:
+            self.after_epoch(learning, epoch)
+
+    def after_epoch(self, learning: Learning, epoch: Epoch) -> None:
+        """Write, and end the process if that was asked for."""
+        self.write(learning, epoch)
+        if current.terminated:
+            raise SystemExit(TERMINATED)
+
+    def end(self) -> None:
+        """Remove the file, or have the command line do so once results are written."""
+        current.is_training = False
+        if current.kept is None:
+            self.remove()
+        else:
+            current.kept.append(self)
+
+    def remove(self) -> None:
+        """Remove the file of a fit that has ended."""
+        self.path.unlink(missing_ok=True)
+        _lock_of(self.path).unlink(missing_ok=True)
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """What the file holds, which is whole.
+
+        Raises
+        ------
+        ValueError, KeyError, SafetensorError
+            If it is damaged, or of another version.
+        """
+        with safe_open(self.path, framework="pt") as file:
+            header = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if header.get("format") != _FORMAT or header.get("version") != str(_VERSION):
+            raise ValueError("it is of another version")
+        if header.pop("checksum") != _checksum(header, tensors):
+            raise ValueError("its checksum is wrong")
+        read = {name: json.loads(header[name]) for name in ("values", "surroundings")}
+        return read, tensors
+
+    def _say_what_is_left(self) -> None:
+        """Name once what fits have left that nobody goes on with."""
+        folder = self.path.parent.resolve()
+        if folder in _seen:
+            return
+        _seen.add(folder)
+        sizes = []
+        for path in folder.glob(f"*{_SUFFIX}"):
+            found = path.stat()
+            if (
+                path.name != self.path.name
+                and time.time() - found.st_mtime > _ABANDONED
+            ):
+                sizes.append(found.st_size)
+        if sizes:
+            _warnings.warn(_warnings.unfinished_fits(folder, len(sizes), sum(sizes)))
+
+
+def fingerprint_of(
+    est: DeepClusterCategorizer, rows: NDArray[Any], precision: str, seed: int
+) -> str:
+    """What tells a fit from others: its parameters and its images.
+
+    Parameters
+    ----------
+    est : DeepClusterCategorizer
+    rows : ndarray of shape (n_images, n_features)
+    precision : {"float32", "bfloat16"}
+        That `est.precision` stands for here.
+    seed : int
+        That `est.random_state` has given; without one, any is that of the fit before.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is code that does not give a `checkpoint_name`.
+    """
+    parameters = est.get_params(deep=False)
+    for name in ("checkpoint", "device"):
+        del parameters[name]
+    parameters["precision"] = precision
+    parameters["random_state"] = None if est.random_state is None else seed
+    parameters["weights"] = _digest_of_weights(est.weights)
+    described = {name: _described(name, each) for name, each in parameters.items()}
+    some = np.linspace(0, len(rows) - 1, min(len(rows), _N_HASHED)).astype(np.intp)
+    described["images"] = [rows.shape, rows.dtype.str, est.image_shape]
+    digest = hashlib.sha256(json.dumps(described, default=_plain).encode())
+    digest.update(np.ascontiguousarray(rows[some]).data)
+    return digest.hexdigest()[:32]
+
+
+def _described(name: str, value: Any) -> Any:
+    """A parameter as JSON has it."""
+    is_object = isinstance(value, BaseEstimator)
+    if not is_object and not callable(value):
+        return value
+    given = getattr(value, "checkpoint_name", None)
+    if is_object and _parameters.is_known(value):
+        given = type(value).__name__
+    if not isinstance(given, str):
+        raise ValueError(
+            f"{name}={value!r} is code, and nothing tells whether it is that of an "
+            "unfinished fit: give it an attribute checkpoint_name, a text to be "
+            "changed whenever the code is, or set checkpoint=None."
+        )
+    parameters = value.get_params(deep=False) if is_object else {}
+    return [given, {key: _described(key, each) for key, each in parameters.items()}]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise ValueError(
+        f"checkpoint cannot tell {value!r} from others; give plain values."
+    )
+
+
+def _digest_of_weights(weights: Any) -> str | None:
+    if weights is None:
+        return None
+    digest = hashlib.sha256()
+    if isinstance(weights, Mapping):
+        for name, tensor in sorted(weights.items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).data)
+    else:
+        with open(weights, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+    return digest.hexdigest()
+
+
+def _surroundings(device: torch.device) -> dict[str, Any]:
+    """On what it depends how sums are rounded."""
+    return {
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "CPU": [platform.machine(), torch.backends.cpu.get_cpu_capability()],
+        "versions": [
+            skdeepcluster.__version__,
+            *(each.__version__ for each in (torch, faiss, sklearn, np)),
+        ],
+    }
+
+
+def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    found = zlib.crc32(json.dumps(sorted(header.items())).encode())
+    for name in sorted(tensors):
+        found = zlib.crc32(name.encode(), found)
+        content = tensors[name].reshape(-1).numpy().view(np.uint8)
+        found = zlib.crc32(content.data, found)
+    return f"{found:08x}"
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")

@@ -1,0 +1,115 @@
+"""Going back to before an epoch in which learning diverged, with a lower rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from skdeepcluster._engine.alternation import Alternation
+from skdeepcluster._engine.clustering import Clustering, DivergenceError
+from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.runtime import clock
+from skdeepcluster._engine.state import State, restore, state_of
+
+MOST_HALVINGS = 3
+
+
+class Recovery:
+    """The epochs of a loop; what diverges is done again at half the learning rate.
+
+    Parameters
+    ----------
+    loop : Alternation
+
+    Attributes
+    ----------
+    gave_up : bool
+        Whether the rate was halved `MOST_HALVINGS` times in vain. The loop then is as
+        it was before the epoch that diverged.
+    """
+
+    def __init__(self, loop: Alternation) -> None:
+        self.loop = loop
+        self.gave_up = False
+        self._before: State | None = None
+
+    def epochs(self, epoch: Epoch | None = None) -> Iterator[Epoch]:
+        """Learn; whoever iterates may stop after any epoch.
+
+        Parameters
+        ----------
+        epoch : Epoch or None
+            Where to go on; None begins with the first.
+
+        Raises
+        ------
+        DivergenceError
+            If the embeddings were not finite before anything was learnt.
+        """
+        first = 0 if epoch is None else epoch.number
+        if epoch is not None and self.loop.is_over(epoch):
+            first, epoch = first + 1, None
+        for number in range(first, self.loop.descent.n_epochs):
+            epoch = self._turn(number, epoch)
+            if epoch is None:
+                return
+            yield epoch
+            epoch = None
+
+    def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
+        """As that of the loop; where it diverges, of the state before the last epoch.
+
+        Raises
+        ------
+        DivergenceError
+            If there is no such state.
+        """
+        try:
+            return self.loop.final(last)
+        except DivergenceError:
+            self._give_up()
+            return self.loop.final(last)
+
+    def _turn(self, number: int, epoch: Epoch | None) -> Epoch | None:
+        """Do an epoch, or what is left of it; None where that cannot be done."""
+        descent = self.loop.descent
+        try:
+            epoch = self.loop.begin(number) if epoch is None else epoch
+        except DivergenceError:
+            self._give_up()
+            return None
+        self._before = state_of(self.loop, epoch).copied()
+        device = self.loop.images.device
+        while True:
+            start = clock(device)
+            try:
+                self.loop.train(epoch)
+                self._check_network()
+            except DivergenceError:
+                if descent.n_halvings == MOST_HALVINGS:
+                    self._give_up()
+                    return None
+                n_halvings = descent.n_halvings + 1
+                epoch = restore(self.loop, self._before)
+                descent.n_halvings = n_halvings
+                epoch.learning_rate = descent.set_rates(number, epoch.stage)
+            else:
+                epoch.seconds = (*epoch.seconds[:2], clock(device) - start)
+                return epoch
+
+    def _give_up(self) -> None:
+        if self._before is None:
+            raise DivergenceError
+        restore(self.loop, self._before)
+        self.gave_up = True
+
+    def _check_network(self) -> None:
+        """Raise DivergenceError if a weight or an embedding is not finite."""
+        loop = self.loop
+        weights = [*loop.backbone.body.state_dict().values()]
+        weights += [*loop.backbone.neck.parameters(), *loop.descent.head.parameters()]
+        some = loop.embed(first=loop.descent.batch_size)
+        if not all(bool(torch.isfinite(each).all()) for each in [*weights, some]):
+            raise DivergenceError

@@ -1,0 +1,173 @@
+"""All that the rest of a fit depends on, as tensors and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from skdeepcluster._engine.backbones import Backbone
+from skdeepcluster._engine.clustering import Clusterer, Clustering, Whitening
+from skdeepcluster._engine.descent import Descent
+from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.images import Images
+from skdeepcluster._engine.memory import Memory
+from skdeepcluster._engine.objective import Objective
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a fit is: tensors by name, and what JSON takes by name."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+    def copied(self) -> State:
+        """The same, whatever happens to the network."""
+        tensors = {name: each.clone() for name, each in self.tensors.items()}
+        return State(tensors, self.values)
+
+
+class Loop(Protocol):
+    """What has a state."""
+
+    backbone: Backbone
+    images: Images
+    memory: Memory
+    clusterer: Clusterer
+    objective: Objective
+    descent: Descent
+
+
+def state_of(loop: Loop, epoch: Epoch) -> State:
+    """Where a loop is, between two steps of an epoch, before its first or after all.
+
+    Tensors are those of the loop, and change with it.
+
+    Raises
+    ------
+    ValueError
+        If the objective keeps something that is neither tensor nor plain value.
+    """
+    clustering, device = epoch.clustering, loop.images.device
+    tensors = {
+        "generator": torch.get_rng_state(),
+        "labels": clustering.labels,
+        "distances": clustering.distances,
+        "centroids": clustering.centroids,
+        "drawn": epoch.drawn,
+        "total": epoch.total,
+    }
+    if device.type == "cuda":
+        tensors["generator.cuda"] = torch.cuda.get_rng_state(device)
+    if clustering.whitening is not None:
+        tensors["whitening.mean"] = clustering.whitening.mean
+        tensors["whitening.components"] = clustering.whitening.components
+    if (rows := loop.memory.kept()) is not None:
+        tensors["memory"] = rows
+    for name, module in _modules(loop).items():
+        for key, tensor in module.state_dict().items():
+            tensors[f"{name}.{key}"] = tensor
+    tensors |= {f"momentum.{n}": each for n, each in loop.descent.momenta().items()}
+    objective, more = _of_objective(epoch.stage.objective)
+    tensors |= {f"objective.{name}": each for name, each in more.items()}
+    values = {
+        "number": epoch.number,
+        "n_steps": epoch.n_steps,
+        "seconds": epoch.seconds,
+        "spread": clustering.spread,
+        "n_halvings": loop.descent.n_halvings,
+        "objective": objective,
+    }
+    return State(tensors, values)
+
+
+def restore(loop: Loop, state: State) -> Epoch:
+    """Bring a loop to a state, and give the epoch that it is in.
+
+    Raises
+    ------
+    KeyError, RuntimeError, TypeError, ValueError
+        If it is no state of such a loop.
+    """
+    tensors, values, device = state.tensors, state.values, loop.images.device
+    found = {
+        name: tensors[name].to(device, copy=True)
+        for name in ("labels", "distances", "centroids", "drawn", "total")
+    }
+    whitening = None
+    if "whitening.mean" in tensors:
+        whitening = Whitening(
+            tensors["whitening.mean"], tensors["whitening.components"]
+        ).to(device)
+    clustering = Clustering(
+        labels=found["labels"],
+        distances=found["distances"],
+        centroids=found["centroids"],
+        whitening=whitening,
+        spread=values["spread"],
+    )
+    number = values["number"]
+    stage = loop.objective.stage(number, loop.descent.n_epochs)
+    n_clusters = stage.n_clusters or loop.clusterer.n_clusters
+    loop.descent.n_halvings = values["n_halvings"]
+    loop.descent.enter(stage.objective, n_clusters, device)
+    rate = loop.descent.set_rates(number, stage)
+    for name, module in _modules(loop).items():
+        module.load_state_dict(_below(f"{name}.", tensors))
+    loop.descent.set_momenta(
+        {int(n): each for n, each in _below("momentum.", tensors).items()}
+    )
+    rows = tensors.get("memory")
+    loop.memory.put_back(None if rows is None else rows.to(device, copy=True))
+    kept = {**values["objective"], **_below("objective.", tensors)}
+    for name, value in kept.items():
+        setattr(stage.objective, name, value)
+    # Last, for a new head has drawn its weights.
+    torch.set_rng_state(tensors["generator"].cpu())
+    if device.type == "cuda" and "generator.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["generator.cuda"].cpu(), device)
+    return Epoch(
+        number=number,
+        stage=stage,
+        clustering=clustering,
+        learning_rate=rate,
+        drawn=found["drawn"],
+        total=found["total"],
+        n_steps=values["n_steps"],
+        seconds=tuple(values["seconds"]),
+    )
+
+
+def _modules(loop: Loop) -> dict[str, nn.Module]:
+    backbone = loop.backbone
+    return {"body": backbone.body, "neck": backbone.neck, "head": loop.descent.head}
+
+
+def _of_objective(objective: Objective) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What methods have kept in attributes that end in an underscore."""
+    values, tensors = {}, {}
+    for name, value in vars(objective).items():
+        if not name.endswith("_") or name.startswith("_"):
+            continue
+        if isinstance(value, Tensor):
+            tensors[name] = value
+        elif value is None or isinstance(value, bool | int | float | str):
+            values[name] = value
+        else:
+            raise ValueError(
+                f"{type(objective).__name__} keeps a {type(value).__name__} in {name}, "
+                "which no checkpoint can hold; keep tensors, numbers or text."
+            )
+    return values, tensors
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

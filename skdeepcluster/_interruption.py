@@ -1,0 +1,35 @@
+"""What the signal handlers of the command line and a fit tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skdeepcluster._checkpoint import Checkpoint
+
+TERMINATED = 128 + 15  # the exit code of what SIGTERM has ended
+
+
+@dataclass
+class Interruption:
+    """What the command line, which alone handles signals, and `fit` have to know.
+
+    Attributes
+    ----------
+    is_training : bool
+        Whether `fit` will look at `terminated` after a step. Otherwise the handler ends
+        the process by itself: nothing is lost that a checkpoint could keep.
+    terminated : bool
+        Whether SIGTERM came while it was.
+    kept : list of Checkpoint or None
+        Those of fits that have ended, for the command line to remove once the results
+        are written; None has `fit` remove them.
+    """
+
+    is_training: bool = False
+    terminated: bool = False
+    kept: list[Checkpoint] | None = None
+
+
+current = Interruption()

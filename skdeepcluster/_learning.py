@@ -1,0 +1,75 @@
+"""A fit under way: the loop, what is recorded of it, and what is thought of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from skdeepcluster._doubts import Doubts
+from skdeepcluster._engine.alternation import Alternation
+from skdeepcluster._engine.clustering import Clustering
+from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.recovery import Recovery
+from skdeepcluster._history import History
+from skdeepcluster._interruption import current
+from skdeepcluster._stopping import Stability
+
+
+class Learning:
+    """A fit under way.
+
+    Parameters
+    ----------
+    loop : Alternation
+    stopping : Stability or None
+        When to stop before all epochs are done.
+
+    Attributes
+    ----------
+    history : History
+    doubts : Doubts
+    epoch : Epoch or None
+        The last one; it may be done in part where a fit goes on.
+    """
+
+    def __init__(self, loop: Alternation, stopping: Stability | None = None) -> None:
+        self.loop = loop
+        self.stopping = stopping
+        self.history = History()
+        self.doubts = Doubts(loop.clusterer.n_clusters)
+        self.epoch: Epoch | None = None
+        self._recovery = Recovery(loop)
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Learn, and record each epoch, until all are done or it is enough."""
+        descent = self.loop.descent
+        if self._is_enough():
+            return
+        for epoch in self._recovery.epochs(self.epoch):
+            current.is_training = False
+            self.epoch = epoch
+            self.history.append(epoch)
+            self.doubts.of_rate(descent.n_halvings, descent.learning_rate)
+            self.doubts.after(epoch, len(self.history))
+            yield epoch
+            if self._is_enough():
+                return
+
+    def final(self) -> tuple[Clustering, Tensor]:
+        """Cluster the images as they are, and their embedding; see `Alternation`."""
+        last = self.epoch if len(self.history) else None
+        found = self._recovery.final(last)
+        n_halvings, n_epochs = self.loop.descent.n_halvings, len(self.history)
+        if self._recovery.gave_up:
+            self.doubts.gave_up(n_halvings, n_epochs)
+        elif last is not None:
+            self.doubts.at_the_end(found[0], last, n_epochs)
+        return found
+
+    def _is_enough(self) -> bool:
+        """Whether the assignments are as stable as asked for."""
+        values = self.history.values
+        return self.stopping is not None and self.stopping._is_reached(
+            values["nmi_previous"], values["purity_previous"]
+        )
