@@ -103,8 +103,10 @@ def machine() -> str:
     if torch.cuda.is_available():
         chip = torch.cuda.get_device_name()
     else:
-        amx = torch.cpu.get_capabilities().get("amx_bf16")
-        chip = f"{os.cpu_count()} CPU cores{' with AMX' if amx else ''}"
+        can = torch.cpu.get_capabilities()
+        units = {"amx_bf16": " with AMX", "avx512_bf16": " with AVX-512 for bfloat16"}
+        found = [words for unit, words in units.items() if can.get(unit)]
+        chip = f"{os.cpu_count()} CPU cores{''.join(found[:1])}"
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {chip}, Python "
         f"{platform.python_version()}, torch {torch.__version__.split('+')[0]}, "

@@ -10,14 +10,26 @@ from _common import Rows, load, machine, name_of, parser, table
 from peers import SECONDS, line, measured
 
 from skdeepcluster import Augmentation
-from skdeepcluster.objectives import CentroidClassification
+from skdeepcluster.objectives import (
+    CentroidClassification,
+    SwappedClassification,
+    SwappedPrediction,
+)
 
 
 def without(k):
     """What switches each idea off."""
     return {
-        "swapped prediction": {"objective": CentroidClassification(), "n_views": 2},
-        "more prototypes than clusters": {"objective__n_prototypes": k},
+        "K-means in the loop": {"objective": SwappedPrediction()},
+        "swapped prediction after the first stage": {
+            "objective__second": CentroidClassification()
+        },
+        "swapped prediction": {"objective": CentroidClassification()},
+        "the first stage": {"objective": SwappedClassification()},
+        "more prototypes than clusters": {
+            "objective__first__n_prototypes": k,
+            "objective__second__n_prototypes": k,
+        },
         "shading": {"augmentation": Augmentation(shading=0.0)},
         "Ward's start of K-means": {"final_init": "random"},
         "intensity": {"augmentation": Augmentation(intensity=0.0)},

@@ -2,7 +2,7 @@
 
     python benchmarks/choosing_k.py --data mnist_test10k/data.npz --figure k.png
 
-With SwappedPrediction the network does not depend on n_clusters, so a network a seed is
+With the defaults the network does not depend on n_clusters, so a network a seed is
 trained, and its embedding clustered as the last step of `fit` does.
 """
 
@@ -17,7 +17,8 @@ from peers import SCORES
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import DeepClusterCategorizer
-from skdeepcluster._engine.kmeans import assign, kmeans, ward
+from skdeepcluster._engine.clustering import Clusterer
+from skdeepcluster._engine.kmeans import ward
 
 TIMES = (1, 2, 4, 8, 16)
 
@@ -27,18 +28,20 @@ def labels_over_k(X, n_classes, seed):
     ours = DeepClusterCategorizer.from_recipe(
         "fast", n_clusters=TIMES[-1] * n_classes, random_state=seed
     )
-    points = torch.from_numpy(ours.fit_transform(X))
+    points = torch.from_numpy(ours.fit(X).embedding_)
     found = []
     for times in TIMES:
-        k = times * n_classes
-        centroids = kmeans(points, k, n_iter=20, seed=seed, init=ward(points, k))
-        found.append(assign(points, centroids)[0].tolist())
+        clusterer = Clusterer(times * n_classes, ours.kmeans_n_iter)
+        torch.manual_seed(seed)
+        clusters = clusterer.cluster(points, spherical=True, init=ward)
+        found.append(clusters.labels.tolist())
     return found
 
 
 def main():
     options = parser(__doc__)
     options.add_argument("--figure", type=Path)
+    options.add_argument("--first-seed", type=int, default=0, help="(default: 0)")
     args = options.parse_args()
     X, y = load(args.data, args.n)
     name, n_classes = name_of(args.data), len(np.unique(y))
@@ -48,7 +51,7 @@ def main():
             f"{name}/{len(X)}/labels over k/{seed}",
             partial(labels_over_k, X, n_classes, seed),
         )
-        for seed in range(args.seeds)
+        for seed in range(args.first_seed, args.first_seed + args.seeds)
     ]
     lines, curves = [], {score: [] for score in ("purity", "NMI", "AMI")}
     for index, times in enumerate(TIMES):
@@ -64,7 +67,8 @@ def main():
             for j in range(i)
         ]
         lines.append([*line, median_and_range(agreement) if agreement else ""])
-    print(f"{machine()}\n\n{name}: {len(X):,} images, {args.seeds} seeds\n")
+    seeds = f"{args.seeds} seeds from {args.first_seed}"
+    print(f"{machine()}\n\n{name}: {len(X):,} images, {seeds}\n")
     print(table(["k", *curves, "ARI between seeds"], lines))
     if args.figure:
         figure = Figure(figsize=(5, 3.5), layout="constrained")

@@ -24,7 +24,7 @@ from skdeepcluster._pixels import pixel_statistics
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
-_EPOCHS, _STEPS = 12, 280  # at least so many of each, where n_epochs is "auto"
+_EPOCHS, _STEPS = 20, 470  # at least so many of each, where n_epochs is "auto"
 
 
 def inputs_of(

@@ -61,7 +61,8 @@ class DeepClusterCategorizer(
     with K-means; those clusters are what `labels_` and :meth:`predict` tell.
 
     The defaults are for any images and any machine: a small network, which learns by
-    swapped prediction [3]_. The method of the paper, DeepMCAT [1]_, which builds on
+    swapped prediction [3]_ at first, and then the clusters that K-means finds in what
+    it has learnt. The method of the paper, DeepMCAT [1]_, which builds on
     DeepCluster [2]_, is the recipe ``"deepmcat"`` of :meth:`from_recipe`: once an
     epoch, all images are embedded and clustered with K-means, and the network is
     trained to tell the clusters apart, on images sampled uniformly over them. It wants
@@ -141,12 +142,13 @@ class DeepClusterCategorizer(
 
     objective : Objective or None, default=None
         What the network learns, an object of `skdeepcluster.objectives` or of a class
-        of your own: :class:`~skdeepcluster.objectives.SwappedPrediction` (SwAV), which
-        None stands for; :class:`~skdeepcluster.objectives.ClusterClassification`, the
-        paper's; or :class:`~skdeepcluster.objectives.CentroidClassification`
-        (DeepCluster-v2), not to be combined with `pca_components`. `fit` works on a
-        clone. Given an instance, ``objective__temperature`` and its like can be
-        searched.
+        of your own: :class:`~skdeepcluster.objectives.ClusterClassification`, the
+        paper's; :class:`~skdeepcluster.objectives.SwappedPrediction` (SwAV);
+        :class:`~skdeepcluster.objectives.CentroidClassification` (DeepCluster-v2), not
+        to be combined with `pca_components`; or, which None stands for, the second and
+        then the third, :class:`~skdeepcluster.objectives.TwoStages`. `fit` works on a
+        clone. Parameters such as ``objective__first__temperature`` can be searched,
+        given an instance.
 
     sampling : {"clusters", "images"}, default="images"
         Whether an epoch trains on every cluster equally often, as in the paper and
@@ -154,7 +156,7 @@ class DeepClusterCategorizer(
 
     n_epochs : int or "auto", default="auto"
         Number of epochs, at least 0, in each of which the images are clustered and
-        trained on. ``"auto"`` is 12, or as many more as make 280 steps of fewer than
+        trained on. ``"auto"`` is 20, or as many more as make 470 steps of fewer than
         some 3,000 images, which take as long. With 0, the embedding of the random
         network is clustered: a baseline.
 
@@ -460,7 +462,7 @@ class DeepClusterCategorizer(
             A key of ``skdeepcluster.recipes.RECIPES``, such as ``"deepmcat"``.
         **parameters : object
             Parameters that are not in the recipe, or are to be different; also those
-            of its objects, such as ``objective__temperature``.
+            of its objects, such as ``objective__first__temperature``.
 
         Returns
         -------
@@ -588,6 +590,7 @@ class DeepClusterCategorizer(
         )
         if kept is not None:
             kept.end()
+        learning.say_doubts(clusters)
         return self
 
     def fit_predict(

@@ -271,7 +271,7 @@ def _described(name: str, value: Any) -> Any:
     if not is_object and not callable(value):
         return value
     given = getattr(value, "checkpoint_name", None)
-    if is_object and _parameters.is_known(value):
+    if is_object and _parameters.is_ours(value):
         given = type(value).__name__
     if not isinstance(given, str):
         raise ValueError(

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdeepcluster import _warnings
 from skdeepcluster._engine.clustering import Clustering
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.objective import Objective
 
 _FIRST_JUDGED_EPOCH = 5
 
@@ -47,11 +48,13 @@ class Doubts:
         """Warn that learning ended early, for it diverged however it was tried."""
         _warnings.warn(_warnings.gave_up(n_halvings, n_epochs), ConvergenceWarning)
 
-    def at_the_end(self, clustering: Clustering, last: Epoch, n_done: int) -> None:
-        """Judge the final clusters."""
+    def at_the_end(
+        self, clustering: Clustering, objective: Objective, loss: float, n_done: int
+    ) -> None:
+        """Judge the final clusters; see :func:`find_doubt`."""
         if self.collapsed or n_done < _FIRST_JUDGED_EPOCH:
             return
-        doubt = find_doubt(clustering, last)
+        doubt = find_doubt(clustering, objective, loss)
         if doubt is not None:
             _warnings.warn(doubt, ConvergenceWarning)
 
@@ -63,21 +66,24 @@ def find_collapse(epoch: Epoch) -> str | None:
     share = float(sizes.max() / sizes.sum())
     if n_filled == 1 or share > 0.9:
         return f"one cluster has {share:.0%} of the images"
-    guessing = _loss_of_guessing(epoch, n_filled)
-    if epoch.stage.objective.learns_clusters and epoch.loss > 0.99 * guessing:
+    objective = epoch.stage.objective
+    guessing = _loss_of_guessing(objective, n_filled)
+    if objective.learns_clusters and epoch.loss > 0.99 * guessing:
         return f"the loss ({epoch.loss:.2f}) is that of guessing ({guessing:.2f})"
     return None
 
 
-def find_doubt(clustering: Clustering, last: Epoch) -> str | None:
+def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str | None:
     """Why the final clusters are probably of little use and what to try, if they are.
 
     Parameters
     ----------
     clustering : Clustering
         After learning.
-    last : Epoch
-        The last one.
+    objective : Objective
+        What was learnt last; of several stages, the last that does not learn clusters.
+    loss : float
+        Of its last epoch.
 
     Notes
     -----
@@ -88,9 +94,9 @@ def find_doubt(clustering: Clustering, last: Epoch) -> str | None:
     sizes = clustering.labels.bincount()
     sizes = sizes[sizes > 0]
     n_clusters = len(sizes)
-    guessing = _loss_of_guessing(last, n_clusters)
-    if not last.stage.objective.learns_clusters and last.loss > 0.9 * guessing:
-        return _warnings.little_learnt(last.loss, guessing)
+    guessing = _loss_of_guessing(objective, n_clusters)
+    if not objective.learns_clusters and loss > 0.9 * guessing:
+        return _warnings.little_learnt(loss, guessing)
     median = float(np.median(sizes.cpu().numpy()))
     if median < 5:
         return _warnings.tiny_clusters(n_clusters, median)
@@ -100,7 +106,7 @@ def find_doubt(clustering: Clustering, last: Epoch) -> str | None:
     return None
 
 
-def _loss_of_guessing(epoch: Epoch, n_clusters: int) -> float:
+def _loss_of_guessing(objective: Objective, n_clusters: int) -> float:
     """Infinite where the objective knows of none, so that no loss is above it."""
-    guessing = epoch.stage.objective.loss_of_guessing(n_clusters)
+    guessing = objective.loss_of_guessing(n_clusters)
     return math.inf if guessing is None else guessing

@@ -68,7 +68,7 @@ class History:
         if set(values) != set(self.values):
             raise ValueError("other figures were recorded")
         self.values = values
-        self.labels = None if labels is None else labels.numpy()
+        self.labels = None if labels is None else labels.numpy().copy()
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """An array of shape (n_epochs,) for each figure."""

@@ -1,8 +1,8 @@
-"""What the signal handlers of the command line and a fit tell each other."""
+"""What the command line and a fit tell each other, so that little is lost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,18 +18,27 @@ class Interruption:
     Attributes
     ----------
     is_training : bool
-        Whether `fit` will look at `terminated` after a step. Otherwise the handler ends
-        the process by itself: nothing is lost that a checkpoint could keep.
+        Whether `fit` will look at `terminated` after the step, or the epoch. Otherwise
+        the handler ends the process by itself: nothing is lost that a checkpoint could
+        keep.
     terminated : bool
         Whether SIGTERM came while it was.
     kept : list of Checkpoint or None
         Those of fits that have ended, for the command line to remove once the results
         are written; None has `fit` remove them.
+    noted : dict of str to list of float
+        Figures of each epoch that the command line adds to the history. A checkpoint
+        holds them, too.
     """
 
     is_training: bool = False
     terminated: bool = False
     kept: list[Checkpoint] | None = None
+    noted: dict[str, list[float]] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Forget all, as after a command."""
+        self.__init__()  # type: ignore[misc]
 
 
 current = Interruption()

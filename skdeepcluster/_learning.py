@@ -10,9 +10,9 @@ from skdeepcluster._doubts import Doubts
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.clustering import Clustering
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.objective import Objective
 from skdeepcluster._engine.recovery import Recovery
 from skdeepcluster._history import History
-from skdeepcluster._interruption import current
 from skdeepcluster._stopping import Stability
 
 
@@ -47,7 +47,6 @@ class Learning:
         if self._is_enough():
             return
         for epoch in self._recovery.epochs(self.epoch):
-            current.is_training = False
             self.epoch = epoch
             self.history.append(epoch)
             self.doubts.of_rate(descent.n_halvings, descent.learning_rate)
@@ -58,14 +57,24 @@ class Learning:
 
     def final(self) -> tuple[Clustering, Tensor]:
         """Cluster the images as they are, and their embedding; see `Alternation`."""
-        last = self.epoch if len(self.history) else None
-        found = self._recovery.final(last)
+        return self._recovery.final(self.epoch if len(self.history) else None)
+
+    def say_doubts(self, clustering: Clustering) -> None:
+        """Warn if the final clusters seem to be of little use."""
         n_halvings, n_epochs = self.loop.descent.n_halvings, len(self.history)
         if self._recovery.gave_up:
             self.doubts.gave_up(n_halvings, n_epochs)
-        elif last is not None:
-            self.doubts.at_the_end(found[0], last, n_epochs)
-        return found
+        elif n_epochs:
+            self.doubts.at_the_end(clustering, *self._last_judged(), n_epochs)
+
+    def _last_judged(self) -> tuple[Objective, float]:
+        """What was learnt last, if possible without clusters, and its loss."""
+        losses = self.history.values["loss"]
+        for number in range(len(losses) - 1, -1, -1):
+            stage = self.loop.objective.stage(number, self.loop.descent.n_epochs)
+            if not stage.objective.learns_clusters:
+                break
+        return stage.objective, losses[number]
 
     def _is_enough(self) -> bool:
         """Whether the assignments are as stable as asked for."""

@@ -25,13 +25,15 @@ _CLASSES: dict[str, type[BaseEstimator]] = {
         objectives.ClusterClassification,
         objectives.CentroidClassification,
         objectives.SwappedPrediction,
+        objectives.SwappedClassification,
+        objectives.TwoStages,
     )
 }
 
 # What such a parameter stands for where its value is None.
 _DEFAULTS: dict[str, type[BaseEstimator]] = {
     "augmentation": Augmentation,
-    "objective": objectives.SwappedPrediction,
+    "objective": objectives.TwoStages,
     "stopping": Stability,
 }
 
@@ -43,7 +45,7 @@ def part_of(est: DeepClusterCategorizer, name: str) -> Any:
 
 
 def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
-    """Set parameters such as ``objective__temperature``, and give the estimator.
+    """Set parameters such as ``objective__first__temperature``, and give the estimator.
 
     Where the object is not there, the default one is put in its place.
 
@@ -72,14 +74,15 @@ def check_parts(est: DeepClusterCategorizer) -> None:
         est.augmentation._validate()
     if est.stopping is not None:
         est.stopping._validate()
-    for part in () if est.objective is None else est.objective._parts():
+    for part in part_of(est, "objective")._parts():
         part._validate_params()
         centroids_classify = isinstance(part, objectives.CentroidClassification)
         if centroids_classify and est.pca_components is not None:
             raise ValueError(
                 f"objective={part} classifies embeddings by their centroids, which "
                 f"pca_components={est.pca_components} puts into another space; set "
-                "pca_components=None, or take another objective."
+                "pca_components=None, or another objective (the default has this one "
+                "as its second stage), such as SwappedPrediction()."
             )
 
 
@@ -96,7 +99,7 @@ def to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(kept["random_state"], int | np.integer):
         kept["random_state"] = None
     for part in _DEFAULTS:
-        if not is_known(kept[part]):
+        if not _is_known(kept[part]):
             kept[part] = None
     return {name: _plain(value) for name, value in kept.items()}
 
@@ -114,10 +117,16 @@ def from_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def is_known(value: Any) -> bool:
-    """Whether a file can hold it: what is no object, and objects of this library."""
-    known = type(value) is _CLASSES.get(type(value).__name__)
-    return known or not isinstance(value, BaseEstimator)
+def is_ours(value: BaseEstimator) -> bool:
+    """Whether an object is of this library."""
+    return type(value) is _CLASSES.get(type(value).__name__)
+
+
+def _is_known(value: Any) -> bool:
+    """Whether a file can hold it: no object of a user's class, and made of none."""
+    if not isinstance(value, BaseEstimator):
+        return True
+    return is_ours(value) and all(map(_is_known, value.get_params(deep=False).values()))
 
 
 def _plain(value: Any) -> Any:

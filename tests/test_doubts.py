@@ -38,8 +38,7 @@ def test_what_tells_that_clusters_are_of_little_use(
         whitening=None,
         spread=float(n),
     )
-    last = epoch_of(SwappedPrediction(512), clustering, loss)
-    doubt = find_doubt(clustering, last)
+    doubt = find_doubt(clustering, SwappedPrediction(512), loss)
     if expected is None:
         assert doubt is None
     else:
@@ -56,4 +55,4 @@ def test_a_loss_of_which_nothing_is_known_is_not_judged():
     )
     epoch = epoch_of(Objective(), clustering, 1e9)
     assert find_collapse(epoch) is None
-    assert find_doubt(clustering, epoch) is None
+    assert find_doubt(clustering, Objective(), 1e9) is None

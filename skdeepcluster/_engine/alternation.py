@@ -47,7 +47,7 @@ class Alternation:
         device = self.images.device
         start = clock(device)
         stage = self.objective.stage(number, self.descent.n_epochs)
-        n_clusters = stage.n_clusters or self.clusterer.n_clusters
+        n_clusters = self.clusterer.number(stage.n_clusters, len(self.images))
         self.descent.enter(stage.objective, n_clusters, device)
         embeddings = self.memory.recall()
         embedded = clock(device)

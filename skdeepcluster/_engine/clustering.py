@@ -98,6 +98,15 @@ class Clusterer:
     pca_components: int | None = None
     final_init: Init | None = None
 
+    def number(self, wanted: int | None, n_images: int) -> int:
+        """Number of clusters to find for an objective, which may want no certain one.
+
+        No more than one for 10 images, or hardly any two would be told to be alike.
+        """
+        if wanted is None:
+            return self.n_clusters
+        return min(wanted, max(1, n_images // 10))
+
     def cluster(
         self,
         embeddings: Tensor,
@@ -116,11 +125,6 @@ class Clusterer:
         if not embeddings.norm(dim=1).isfinite().all():
             raise DivergenceError
         n_clusters = n_clusters or self.n_clusters
-        if n_clusters > len(embeddings):
-            raise ValueError(
-                f"The objective asks for {n_clusters} clusters of {len(embeddings)} "
-                "images; it may ask for as many as there are images."
-            )
         whitening = None
         if self.pca_components is not None:
             whitening = Whitening.fit(embeddings, self.pca_components)

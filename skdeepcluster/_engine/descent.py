@@ -109,7 +109,7 @@ class Descent:
     def set_rates(self, epoch: int, stage: Stage) -> float:
         """Set the learning rates of an epoch, and give the backbone's."""
         halved = 0.5**self.n_halvings
-        rate = self.rate(epoch) * stage.rate_factor * halved
+        rate = self.rate(epoch, stage.epochs) * stage.rate_factor * halved
         initial = self.learning_rate * halved
         backbone, *heads = self.optimizer.param_groups
         backbone["lr"] = rate
@@ -138,12 +138,13 @@ class Descent:
         groups = self.optimizer.param_groups
         return [parameter for group in groups for parameter in group["params"]]
 
-    def rate(self, epoch: int) -> float:
-        """The learning rate after warm-up and schedule."""
+    def rate(self, epoch: int, epochs: tuple[int, int] | None = None) -> float:
+        """The learning rate after warm-up and schedule, which runs over `epochs`."""
         if epoch < self.warmup_epochs:
             return self.learning_rate * (epoch + 1) / (self.warmup_epochs + 1)
-        done = (epoch - self.warmup_epochs) / (self.n_epochs - self.warmup_epochs)
-        return self.learning_rate * self.schedule(done)
+        first, end = epochs or (0, self.n_epochs)
+        first = max(first, self.warmup_epochs)
+        return self.learning_rate * self.schedule((epoch - first) / (end - first))
 
     def batches(self, drawn: Tensor) -> Sequence[Tensor]:
         """Batches of equal size, none of one image: batch norm cannot take that."""

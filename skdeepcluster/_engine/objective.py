@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,8 @@ class Objective(Protocol):
     learns_clusters: bool
     begins_anew: bool
     momentum: float | None
+
+    def _parts(self) -> Iterable[Objective]: ...
 
     def stage(self, epoch: int, n_epochs: int) -> Stage: ...
 
@@ -42,10 +45,14 @@ class Stage:
     rate_factor : float, default=1.0
         The backbone's learning rate is multiplied by it.
     n_clusters : int or None, default=None
-        Number of clusters that K-means finds in this epoch; None is the estimator's
-        `n_clusters`.
+        Number of clusters that K-means finds in this epoch, but one for 10 images at
+        most; None is the estimator's `n_clusters`.
+    epochs : tuple of int or None, default=None
+        The first epoch of those over which the estimator's `lr_schedule` runs, and the
+        one after the last; None is all.
     """
 
     objective: Objective
     rate_factor: float = 1.0
     n_clusters: int | None = None
+    epochs: tuple[int, int] | None = None

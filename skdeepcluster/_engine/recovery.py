@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -86,7 +86,8 @@ class Recovery:
             start = clock(device)
             try:
                 self.loop.train(epoch)
-                self._check_network()
+                check_finite(self.loop, epoch)
+                _check([self.loop.embed(first=descent.batch_size)])
             except DivergenceError:
                 if descent.n_halvings == MOST_HALVINGS:
                     self._give_up()
@@ -102,14 +103,19 @@ class Recovery:
     def _give_up(self) -> None:
         if self._before is None:
             raise DivergenceError
+        n_halvings = self.loop.descent.n_halvings
         restore(self.loop, self._before)
+        self.loop.descent.n_halvings = n_halvings  # as often as it was tried
         self.gave_up = True
 
-    def _check_network(self) -> None:
-        """Raise DivergenceError if a weight or an embedding is not finite."""
-        loop = self.loop
-        weights = [*loop.backbone.body.state_dict().values()]
-        weights += [*loop.backbone.neck.parameters(), *loop.descent.head.parameters()]
-        some = loop.embed(first=loop.descent.batch_size)
-        if not all(bool(torch.isfinite(each).all()) for each in [*weights, some]):
-            raise DivergenceError
+
+def check_finite(loop: Alternation, epoch: Epoch) -> None:
+    """Raise DivergenceError if the loss or a weight is not finite."""
+    weights = [*loop.backbone.body.state_dict().values()]
+    weights += [*loop.backbone.neck.parameters(), *loop.descent.head.parameters()]
+    _check([epoch.total, *weights])
+
+
+def _check(tensors: Iterable[Tensor]) -> None:
+    if not all(bool(torch.isfinite(each).all()) for each in tensors):
+        raise DivergenceError

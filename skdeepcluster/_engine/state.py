@@ -47,10 +47,8 @@ def state_of(loop: Loop, epoch: Epoch) -> State:
 
     Tensors are those of the loop, and change with it.
 
-    Raises
-    ------
-    ValueError
-        If the objective keeps something that is neither tensor nor plain value.
+    What an objective keeps beside tensors and plain values is named as ``unknown``,
+    and stays as it is.
     """
     clustering, device = epoch.clustering, loop.images.device
     tensors = {
@@ -72,15 +70,18 @@ def state_of(loop: Loop, epoch: Epoch) -> State:
         for key, tensor in module.state_dict().items():
             tensors[f"{name}.{key}"] = tensor
     tensors |= {f"momentum.{n}": each for n, each in loop.descent.momenta().items()}
-    objective, more = _of_objective(epoch.stage.objective)
-    tensors |= {f"objective.{name}": each for name, each in more.items()}
+    parts = [_Kept.of(part) for part in loop.objective._parts()]
+    for place, part in enumerate(parts):
+        for name, tensor in part.tensors.items():
+            tensors[f"objective.{place}.{name}"] = tensor.detach()
     values = {
         "number": epoch.number,
         "n_steps": epoch.n_steps,
         "seconds": epoch.seconds,
         "spread": clustering.spread,
         "n_halvings": loop.descent.n_halvings,
-        "objective": objective,
+        "objectives": [part.values for part in parts],
+        "unknown": [name for part in parts for name in part.unknown],
     }
     return State(tensors, values)
 
@@ -101,8 +102,11 @@ def restore(loop: Loop, state: State) -> Epoch:
     whitening = None
     if "whitening.mean" in tensors:
         whitening = Whitening(
-            tensors["whitening.mean"], tensors["whitening.components"]
-        ).to(device)
+            *(
+                tensors[f"whitening.{name}"].to(device, copy=True)
+                for name in ("mean", "components")
+            )
+        )
     clustering = Clustering(
         labels=found["labels"],
         distances=found["distances"],
@@ -112,7 +116,7 @@ def restore(loop: Loop, state: State) -> Epoch:
     )
     number = values["number"]
     stage = loop.objective.stage(number, loop.descent.n_epochs)
-    n_clusters = stage.n_clusters or loop.clusterer.n_clusters
+    n_clusters = loop.clusterer.number(stage.n_clusters, len(loop.images))
     loop.descent.n_halvings = values["n_halvings"]
     loop.descent.enter(stage.objective, n_clusters, device)
     rate = loop.descent.set_rates(number, stage)
@@ -123,9 +127,14 @@ def restore(loop: Loop, state: State) -> Epoch:
     )
     rows = tensors.get("memory")
     loop.memory.put_back(None if rows is None else rows.to(device, copy=True))
-    kept = {**values["objective"], **_below("objective.", tensors)}
-    for name, value in kept.items():
-        setattr(stage.objective, name, value)
+    for place, part in enumerate(loop.objective._parts()):
+        kept = _Kept.of(part)
+        for name in [*kept.tensors, *kept.values]:
+            delattr(part, name)
+        for name, value in values["objectives"][place].items():
+            setattr(part, name, value)
+        for name, tensor in _below(f"objective.{place}.", tensors).items():
+            setattr(part, name, tensor.to(device, copy=True))
     # Last, for a new head has drawn its weights.
     torch.set_rng_state(tensors["generator"].cpu())
     if device.type == "cuda" and "generator.cuda" in tensors:
@@ -147,22 +156,27 @@ def _modules(loop: Loop) -> dict[str, nn.Module]:
     return {"body": backbone.body, "neck": backbone.neck, "head": loop.descent.head}
 
 
-def _of_objective(objective: Objective) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What methods have kept in attributes that end in an underscore."""
-    values, tensors = {}, {}
-    for name, value in vars(objective).items():
-        if not name.endswith("_") or name.startswith("_"):
-            continue
-        if isinstance(value, Tensor):
-            tensors[name] = value
-        elif value is None or isinstance(value, bool | int | float | str):
-            values[name] = value
-        else:
-            raise ValueError(
-                f"{type(objective).__name__} keeps a {type(value).__name__} in {name}, "
-                "which no checkpoint can hold; keep tensors, numbers or text."
-            )
-    return values, tensors
+@dataclass(frozen=True)
+class _Kept:
+    """What methods of an objective keep in attributes that end in an underscore."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+    unknown: list[str]
+
+    @classmethod
+    def of(cls, objective: Objective) -> _Kept:
+        kept = cls({}, {}, [])
+        for name, value in vars(objective).items():
+            if not name.endswith("_") or name.startswith("_"):
+                continue
+            if isinstance(value, Tensor):
+                kept.tensors[name] = value
+            elif value is None or isinstance(value, bool | int | float | str):
+                kept.values[name] = value
+            else:
+                kept.unknown.append(f"{type(objective).__name__}.{name}")
+        return kept
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,8 @@ from skdeepcluster._engine.objective import Stage
 from skdeepcluster.objectives._base import Objective
 from skdeepcluster.objectives._centroids import CentroidClassification
 from skdeepcluster.objectives._clusters import ClusterClassification
+from skdeepcluster.objectives._joint import SwappedClassification
+from skdeepcluster.objectives._stages import TwoStages
 from skdeepcluster.objectives._swapped import SwappedPrediction
 
 __all__ = [
@@ -15,5 +17,7 @@ __all__ = [
     "ClusterClassification",
     "Objective",
     "Stage",
+    "SwappedClassification",
     "SwappedPrediction",
+    "TwoStages",
 ]

@@ -17,8 +17,8 @@ class CentroidClassification(Objective):
     """Classify images by the clusters of spherical K-means, with their centroids.
 
     Logits are the cosines of an embedding to the centroids, divided by `temperature`.
-    The head has nothing to learn. This is DeepCluster-v2 [1]_, which the recipe
-    ``"deepcluster_v2"`` completes with two views of each image and a memory bank.
+    The head has nothing to learn. This is DeepCluster-v2 [1]_, with two views of each
+    image, which the recipe ``"deepcluster_v2"`` completes with a memory bank.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ class CentroidClassification(Objective):
         "temperature": [Interval(Real, 0, None, closed="neither")],
     }
 
+    n_views = 2
     sees_neck = False  # centroids classify what was clustered
     spherical = True
 

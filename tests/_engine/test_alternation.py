@@ -71,7 +71,7 @@ def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck, train)
 
 
 class TwoStages(Objective):
-    """Swapped prediction, then the centroids, of more clusters and more slowly."""
+    """Swapped prediction, then the centroids, of fewer clusters and more slowly."""
 
     def __init__(self, first, second):
         self.first = first
@@ -80,7 +80,7 @@ class TwoStages(Objective):
     def stage(self, epoch, n_epochs):
         if epoch < n_epochs // 2:
             return Stage(self.first)
-        return Stage(self.second, rate_factor=0.1, n_clusters=6)
+        return Stage(self.second, rate_factor=0.1, n_clusters=3)
 
 
 def test_an_objective_of_two_stages(make_loop):
@@ -94,14 +94,14 @@ def test_an_objective_of_two_stages(make_loop):
     assert [epoch.stage.objective for epoch in epochs] == [first, first, second, second]
     assert heads[0] is heads[1]
     assert heads[2] is heads[3]
-    assert heads[2].centroids.shape == (6, 512)
+    assert heads[2].centroids.shape == (3, 512)
     assert groups == [2, 2, 1, 1]  # there is nothing to learn in the second
     assert set(loop.descent.optimizer.state) == set(loop.backbone.body.parameters())
     rates = [epoch.learning_rate for epoch in epochs]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
-    assert [len(epoch.clustering.centroids) for epoch in epochs] == [4, 4, 6, 6]
+    assert [len(epoch.clustering.centroids) for epoch in epochs] == [4, 4, 3, 3]
     norms = epochs[-1].clustering.centroids.norm(dim=1)
-    torch.testing.assert_close(norms, torch.ones(6))
+    torch.testing.assert_close(norms, torch.ones(3))
 
 
 def test_the_last_clustering_is_as_the_last_stage_wants_it(make_loop):

@@ -65,8 +65,13 @@ def test_spherical_centroids_have_length_one(points):
 
 def test_another_number_of_clusters_for_once(points):
     assert len(Clusterer(4, 5).cluster(points, 7).centroids) == 7
-    with pytest.raises(ValueError, match="asks for 201 clusters of 200 images"):
-        Clusterer(4, 5).cluster(points, 201)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "n_images", "found"), [(None, 9, 4), (7, 99, 7), (7, 69, 6), (7, 9, 1)]
+)
+def test_an_objective_gets_one_cluster_for_ten_images_at_most(wanted, n_images, found):
+    assert Clusterer(4, 5).number(wanted, n_images) == found
 
 
 def test_k_means_starts_where_it_is_told(points):

@@ -10,7 +10,6 @@ from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster.metrics import purity_scorer
 from skdeepcluster.objectives import (
     CentroidClassification,
-    ClusterClassification,
     Objective,
     Stage,
     SwappedPrediction,
@@ -140,10 +139,11 @@ def test_stages_in_a_list(quick, digits):
         quick.fit(X)
 
 
-def test_no_more_clusters_than_images(quick, digits):
-    stages = TwoStages(ClusterClassification(), CentroidClassification())
-    with pytest.raises(ValueError, match="asks for 20 clusters of 15 images"):
-        quick.set_params(objective=stages).fit(digits[0][:15])
+def test_a_stage_gets_one_cluster_for_ten_images_at_most(quick, digits):
+    stages = TwoStages(SwappedPrediction(8), CentroidClassification())
+    quick.set_params(objective=stages, n_epochs=2).fit(digits[0][:64])
+    assert len(set(quick.last_epoch_labels_)) <= 6
+    assert quick.n_clusters_ == 5
 
 
 def test_what_has_to_be_written_is_named(quick, digits):
