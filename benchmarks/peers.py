@@ -168,7 +168,7 @@ def called(method, done):
 def compare(rows, name, X, y, k, methods, seeds, n_epochs):
     """Print a table; the rows of each method."""
     found = {}
-    for seed in range(seeds):
+    for seed in seeds:
         for method in methods:
             row = measured(rows, name, X, y, k, method, seed)
             found.setdefault(method, []).append(row)
@@ -211,6 +211,7 @@ def main():
         "--n-epochs", type=int, nargs="*", default=[], help="also `fast` that long"
     )
     options.add_argument("--figure", type=Path, help="purity against time, for --k[0]")
+    options.add_argument("--first-seed", type=int, default=0, help="(default: 0)")
     args = options.parse_args()
     X, y = load(args.data, args.n)
     rows = Rows(args.rows)
@@ -223,7 +224,7 @@ def main():
             y,
             times * len(np.unique(y)),
             args.methods,
-            args.seeds,
+            range(args.first_seed, args.first_seed + args.seeds),
             args.n_epochs if times == args.k[0] else (),
         )
         if args.figure and times == args.k[0]:

@@ -59,6 +59,8 @@ def learn(
         network = copy.deepcopy(body) if _network_is_asked_for(estimator) else body
         epoch = next(epochs, None)
         if epoch is None:
+            if checkpoint is not None:
+                checkpoint.leave()
             return
         so_far = functools.partial(fitted_as, epoch.clustering, network)
         asked_to_stop = task.call_on_fit_task_end(

@@ -519,6 +519,8 @@ class DeepClusterCategorizer(
         ValueError
             If the shape is none of these, a pixel is NaN or infinite, there are
             fewer images than clusters, or parameters contradict each other.
+        OSError
+            If the folder `checkpoint` cannot be made or written to.
 
         Warns
         -----
@@ -549,7 +551,7 @@ class DeepClusterCategorizer(
             loop = alternation_of(self, rows, inputs, device)
             learning = Learning(loop, self.stopping)
             if self.checkpoint is not None:
-                fingerprint = fingerprint_of(self, rows, loop.precision, seed)
+                fingerprint = fingerprint_of(self, rows, shape, loop.precision, seed)
                 kept = Checkpoint(self.checkpoint, fingerprint)
                 kept.resume(learning)
             body = loop.backbone.body

@@ -9,6 +9,7 @@ import platform
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from torch import Tensor
 import skdeepcluster
 from skdeepcluster import _parameters, _warnings
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.recovery import check_finite
 from skdeepcluster._engine.runtime import first_line
 from skdeepcluster._engine.state import State, restore, state_of
 from skdeepcluster._files import replacing
@@ -68,10 +70,12 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     ...     remove_checkpoints(folder)
     []
     """
-    removed = sorted(Path(folder).glob(f"*{_SUFFIX}"))
+    removed = sorted(_left_in(Path(folder)))
     for path in removed:
-        path.unlink(missing_ok=True)
-        _lock_of(path).unlink(missing_ok=True)
+        lock = _lock_of(path)
+        with FileLock(lock):  # or it would be taken from whoever writes it
+            path.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
     return removed
 
 
@@ -127,6 +131,8 @@ class Checkpoint:
         try:
             values = header["values"]
             learning.history.put_back(values["history"], tensors.get("history"))
+            if current.kept is not None:
+                current.noted = values["noted"]
             learning.doubts.collapsed, learning.doubts.n_halvings = values["warned"]
             learning.epoch = restore(learning.loop, State(tensors, values["loop"]))
         except _DAMAGED as error:
@@ -138,8 +144,19 @@ class Checkpoint:
             _warnings.warn(_warnings.gone_on_elsewhere(differing))
 
     def write(self, learning: Learning, epoch: Epoch) -> None:
-        """Write where the fit is; a failure is warned of once, and nothing is lost."""
+        """Write where the fit is; a failure is warned of once, and nothing is lost.
+
+        Raises
+        ------
+        ValueError
+            If the objective keeps something that is neither tensor nor plain value.
+        """
         state, history = state_of(learning.loop, epoch), learning.history
+        if unknown := state.values["unknown"]:
+            raise ValueError(
+                f"checkpoint cannot hold what {', '.join(unknown)} is; keep tensors, "
+                "numbers or text there, or set checkpoint=None."
+            )
         tensors = dict(state.tensors)
         if history.labels is not None:
             tensors["history"] = torch.from_numpy(history.labels)
@@ -153,6 +170,7 @@ class Checkpoint:
             "loop": state.values,
             "history": history.values,
             "warned": [learning.doubts.collapsed, learning.doubts.n_halvings],
+            "noted": current.noted,
         }
         header = {
             "format": _FORMAT,
@@ -162,8 +180,10 @@ class Checkpoint:
         }
         header["checksum"] = _checksum(header, tensors)
         try:
-            with FileLock(_lock_of(self.path)), replacing(self.path) as unfinished:
-                save_file(tensors, unfinished, metadata=header)
+            with FileLock(_lock_of(self.path)):
+                self._remove_unfinished()
+                with replacing(self.path) as unfinished:
+                    save_file(tensors, unfinished, metadata=header)
         except (OSError, SafetensorError) as error:
             if not self._failed:
                 self._failed = True
@@ -175,26 +195,42 @@ class Checkpoint:
         """Write if it is time to, and end the process if that was asked for."""
         current.is_training = True
         if current.terminated or time.monotonic() - self._written > _SECONDS:
+            check_finite(learning.loop, epoch)  # which is not looked at in each step
             self.after_epoch(learning, epoch)
 
     def after_epoch(self, learning: Learning, epoch: Epoch) -> None:
         """Write, and end the process if that was asked for."""
+        current.is_training = True  # an epoch of one step has not said so
         self.write(learning, epoch)
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave SIGTERM to its handler, and end the process if it has come before."""
+        current.is_training = False
         if current.terminated:
             raise SystemExit(TERMINATED)
 
     def end(self) -> None:
         """Remove the file, or have the command line do so once results are written."""
-        current.is_training = False
         if current.kept is None:
             self.remove()
         else:
             current.kept.append(self)
 
     def remove(self) -> None:
-        """Remove the file of a fit that has ended."""
-        self.path.unlink(missing_ok=True)
-        _lock_of(self.path).unlink(missing_ok=True)
+        """Remove the file of a fit that has ended; a failure is warned of."""
+        try:
+            self.path.unlink(missing_ok=True)
+            self._remove_unfinished()
+            _lock_of(self.path).unlink(missing_ok=True)
+        except OSError as error:
+            reason = first_line(error)
+            _warnings.warn(_warnings.checkpoint_not_removed(self.path, reason))
+
+    def _remove_unfinished(self) -> None:
+        """Of processes that were killed while they wrote."""
+        for path in self.path.parent.glob(f"{self.path.name}.*"):
+            path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What the file holds, which is whole.
@@ -221,19 +257,22 @@ class Checkpoint:
             return
         _seen.add(folder)
         sizes = []
-        for path in folder.glob(f"*{_SUFFIX}"):
-            found = path.stat()
-            if (
-                path.name != self.path.name
-                and time.time() - found.st_mtime > _ABANDONED
-            ):
-                sizes.append(found.st_size)
+        for path in _left_in(folder):
+            with suppress(FileNotFoundError):  # of a fit that has ended meanwhile
+                found = path.stat()
+                is_old = time.time() - found.st_mtime > _ABANDONED
+                if is_old and not path.name.startswith(self.path.name):
+                    sizes.append(found.st_size)
         if sizes:
             _warnings.warn(_warnings.unfinished_fits(folder, len(sizes), sum(sizes)))
 
 
 def fingerprint_of(
-    est: DeepClusterCategorizer, rows: NDArray[Any], precision: str, seed: int
+    est: DeepClusterCategorizer,
+    rows: NDArray[Any],
+    shape: tuple[int, ...],
+    precision: str,
+    seed: int,
 ) -> str:
     """What tells a fit from others: its parameters and its images.
 
@@ -241,6 +280,8 @@ def fingerprint_of(
     ----------
     est : DeepClusterCategorizer
     rows : ndarray of shape (n_images, n_features)
+    shape : tuple of int
+        Of an image.
     precision : {"float32", "bfloat16"}
         That `est.precision` stands for here.
     seed : int
@@ -259,7 +300,7 @@ def fingerprint_of(
     parameters["weights"] = _digest_of_weights(est.weights)
     described = {name: _described(name, each) for name, each in parameters.items()}
     some = np.linspace(0, len(rows) - 1, min(len(rows), _N_HASHED)).astype(np.intp)
-    described["images"] = [rows.shape, rows.dtype.str, est.image_shape]
+    described["images"] = [len(rows), shape, rows.dtype.str]
     digest = hashlib.sha256(json.dumps(described, default=_plain).encode())
     digest.update(np.ascontiguousarray(rows[some]).data)
     return digest.hexdigest()[:32]
@@ -298,7 +339,7 @@ def _digest_of_weights(weights: Any) -> str | None:
     if isinstance(weights, Mapping):
         for name, tensor in sorted(weights.items()):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).data)
+            digest.update(_content(tensor.detach().cpu()).data)
     else:
         with open(weights, "rb") as file:
             digest = hashlib.file_digest(file, "sha256")
@@ -322,10 +363,19 @@ def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     found = zlib.crc32(json.dumps(sorted(header.items())).encode())
     for name in sorted(tensors):
         found = zlib.crc32(name.encode(), found)
-        content = tensors[name].reshape(-1).numpy().view(np.uint8)
-        found = zlib.crc32(content.data, found)
+        found = zlib.crc32(_content(tensors[name]).data, found)
     return f"{found:08x}"
 
 
+def _content(tensor: Tensor) -> NDArray[np.uint8]:
+    """The bytes of a tensor on the CPU; NumPy has no bfloat16."""
+    return tensor.reshape(-1).view(torch.uint8).numpy()
+
+
+def _left_in(folder: Path) -> list[Path]:
+    """Checkpoints, and what is unfinished of some."""
+    return list(folder.glob(f"*{_SUFFIX}")) + list(folder.glob(f"*{_SUFFIX}.*"))
+
+
 def _lock_of(path: Path) -> Path:
-    return path.with_suffix(".lock")
+    return path.with_name(f"{path.name.partition('.')[0]}.lock")

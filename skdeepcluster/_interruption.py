@@ -36,9 +36,10 @@ class Interruption:
     kept: list[Checkpoint] | None = None
     noted: dict[str, list[float]] = field(default_factory=dict)
 
-    def reset(self) -> None:
-        """Forget all, as after a command."""
-        self.__init__()  # type: ignore[misc]
+    def begin(self, kept: list[Checkpoint] | None) -> None:
+        """Forget all that was before a command, or during it."""
+        self.is_training = self.terminated = False
+        self.kept, self.noted = kept, {}
 
 
 current = Interruption()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,6 @@ from skdeepcluster._files import replacing
 from skdeepcluster.archive._store import write_table
 
 if TYPE_CHECKING:
-    from sklearn.callback import ScoringMonitor
-
     from skdeepcluster import DeepClusterCategorizer
     from skdeepcluster.review._assignment import Assignment
 
@@ -40,6 +40,7 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: dict[str, str] = {}
+        self._began = time.time()
 
     def write_model(self, est: DeepClusterCategorizer, what: str) -> None:
         """Write ``model.safetensors``."""
@@ -123,9 +124,9 @@ class Results:
         images: NDArray[Any],
         assignment: Assignment,
         est: DeepClusterCategorizer,
-        monitor: ScoringMonitor | None,
+        scores: Mapping[str, NDArray[np.float64]],
     ) -> None:
-        """Draw ``montage.png`` and ``history.png``."""
+        """Draw ``montage.png``, and ``history.png`` with scores of each epoch."""
         import matplotlib
         import matplotlib.pyplot as plt
 
@@ -135,7 +136,7 @@ class Results:
         montage = ClusterMontageDisplay.from_predictions(
             images, assignment.labels, -assignment.distances
         )
-        history = TrainingHistoryDisplay.from_estimator(est, monitor=monitor)
+        history = TrainingHistoryDisplay(est.history_, scores).plot()
         for name, display, what in (
             ("montage.png", montage, "the most typical images of each cluster"),
             ("history.png", history, "how learning went"),
@@ -143,6 +144,14 @@ class Results:
             with replacing(self._new(name, what)) as unfinished:
                 display.figure_.savefig(unfinished, format="png")
             plt.close(display.figure_)
+
+    def remove_unfinished(self) -> None:
+        """Remove what runs have left that were killed while they wrote these files."""
+        for name in self.written:
+            for path in self.folder.glob(f"{name}.*.unfinished"):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < self._began:  # by no process that lives
+                        path.unlink()
 
     def _new(self, name: str, what: str) -> Path:
         """The path of a file that is about to be written."""

@@ -80,10 +80,10 @@ def diverged(learning_rate: float) -> str:
 
 def gave_up(n_halvings: int, n_epochs: int) -> str:
     """Halving the rate so many times did not help."""
+    tried = f", also with the rate halved {n_halvings} times," if n_halvings else ""
     return (
-        f"Learning diverged, also after the rate was halved {n_halvings} times, and "
-        f"has ended with the {n_epochs} epochs before. Try a much lower learning_rate, "
-        "precision='float32', or another standardize."
+        f"Learning diverged{tried} and has ended with the {n_epochs} epochs before. "
+        "Try a much lower learning_rate, precision='float32', or another standardize."
     )
 
 
@@ -101,6 +101,11 @@ def checkpoint_not_written(path: Path, reason: str) -> str:
         f"The checkpoint {path} cannot be written ({reason}); the fit goes on, and "
         "after an interruption from the last one that could."
     )
+
+
+def checkpoint_not_removed(path: Path, reason: str) -> str:
+    """The folder has become read-only, say."""
+    return f"The checkpoint {path} is needed no more, and cannot be removed ({reason})."
 
 
 def gone_on_elsewhere(differing: list[str]) -> str:

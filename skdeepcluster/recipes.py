@@ -18,16 +18,17 @@ __all__ = ["RECIPES", "deepcluster", "deepcluster_v2", "deepmcat", "fast", "ldpo
 fast: dict[str, Any] = {}
 """The estimator's own defaults: under a minute on a laptop for a few thousand images.
 
-A small network on small images. It departs from the paper's loop in what is learnt: not
-the cluster of an image, found once an epoch, but what another view of it is assigned to
-in the same batch, among prototypes that are all used equally often (swapped prediction,
-as in SwAV). A few thousand images are so few steps that pseudo-labels an epoch old hold
-the network back; `benchmarks/RESULTS.md` has the figures. K-means on the embedding then
-makes the clusters, from a start that Ward's criterion finds. Grey level is kept
-(standardised over the set), but as a hint rather than a rule: intensity and shading
-vary. Few images are seen for more epochs, so that there are steps enough. More
-`n_epochs` make purer clusters of a few thousand images, hardly of ten thousand;
-`n_clusters` does not change the network.
+A small network on small images. It departs from the paper's loop in how it begins: for
+the first twelve of 20 epochs it learns not the cluster of an image, but what another
+view of it is assigned to in the same batch, among prototypes that are all used equally
+often (swapped prediction, as in SwAV). A random network's clusters, learnt from a few
+thousand images, would hold it back. In the other eight epochs it learns both at once,
+the clusters by their centroids. `benchmarks/RESULTS.md` has what each is worth. K-means
+on the embedding then makes the clusters, from a start that Ward's criterion finds. Grey
+level is kept (standardised over the set), but as a hint rather than a rule: intensity
+and shading vary. Few images are seen for more epochs, so that there are steps enough.
+`n_clusters` does not change the network, for there are 256 clusters in the loop, or one
+for ten images of fewer.
 """
 
 deepmcat: dict[str, Any] = {

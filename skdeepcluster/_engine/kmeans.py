@@ -69,7 +69,12 @@ def kmeans(
         max_points_per_centroid=len(points),
     )
     start = None if init is None else init.numpy()
-    clustering.train(points.numpy(), init_centroids=start)
+    n_threads = faiss.omp_get_max_threads()  # its OpenMP may be another
+    faiss.omp_set_num_threads(min(n_threads, torch.get_num_threads()))
+    try:
+        clustering.train(points.numpy(), init_centroids=start)
+    finally:
+        faiss.omp_set_num_threads(n_threads)
     return torch.tensor(clustering.centroids)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import joblib
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -100,6 +101,8 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
     precisions = [product.fp32_precision for product in products]
     default_dtype = torch.get_default_dtype()
     with ExitStack() as stack:
+        if device.type == "cpu":
+            stack.enter_context(_within_quota())
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         # The cache of narrowed weights is only emptied on leaving the outermost
@@ -125,6 +128,25 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
                 product.fp32_precision = "none"  # as is set for all of them
                 if product.fp32_precision != precision:
                     product.fp32_precision = precision
+
+
+@contextmanager
+def _within_quota() -> Iterator[None]:
+    """No more threads than a container has cores to its quota, which torch ignores.
+
+    More would wait for one another while the container is held up for having used what
+    it may in a tenth of a second.
+    """
+    n_threads = torch.get_num_threads()
+    allowed = min(n_threads, joblib.cpu_count())
+    if allowed == n_threads:
+        yield
+        return
+    torch.set_num_threads(allowed)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 # All that PyTorch's own layers and torchvision's models come down to.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn import callback
 
+from skdeepcluster._assembly import n_epochs_of
 from skdeepcluster._image_size import seen_at
+from skdeepcluster._interruption import current
 from skdeepcluster._results import Results
 from skdeepcluster.cli._saying import say_clusters, say_written
-from skdeepcluster.metrics import pseudo_label_monitor
+from skdeepcluster.cli._scores import Scores
+from skdeepcluster.cli._signals import StopWhenInterrupted
 from skdeepcluster.review._assignment import Assignment
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def sort(
     found: Found,
     labels: NDArray[Any] | None,
 ) -> None:
-    """Fit, write the results as soon as they are there, and say what was found."""
+    """Fit, write the results as soon as they are there, and say what was found.
+
+    OUT keeps a checkpoint until they are written; after Ctrl-C also then.
+    """
     results = Results(output)
     height, width = found.images.shape[1:3]
     told = f"{len(found.images):,} images of {height} × {width} pixels"
@@ -39,12 +43,12 @@ def sort(
         told += f", which the network sees at {side} × {side}"
     print(told, flush=True)
 
-    monitor = None if labels is None else pseudo_label_monitor()
-    callbacks = [
-        callback.ProgressBar(),
-        _StopWhenInterrupted(),
-        *([monitor] if monitor else []),
-    ]
+    checkpoint = output / "checkpoint"
+    est.set_params(checkpoint=checkpoint)
+    stop = StopWhenInterrupted()
+    scores = None if labels is None else Scores(labels)
+    callbacks = [callback.ProgressBar(), _SayWhereItGoesOn(), stop]
+    callbacks += [] if scores is None else [scores]
     start = time.perf_counter()
     est.set_callbacks(*callbacks).fit(found.images, labels)
     seconds = time.perf_counter() - start
@@ -54,35 +58,43 @@ def sort(
     table = found.names.assign(cluster=assignment.labels, distance=assignment.distances)
     results.write_clusters(table, "the cluster of each image, and its distance from it")
     results.write_page(found.images, assignment, est.cluster_centers_)
-    results.draw(found.images, assignment, est, monitor)
+    of_epochs = {} if scores is None else scores.of_epochs(est.n_epochs_)
+    results.draw(found.images, assignment, est, of_epochs)
+    results.remove_unfinished()
+    goes_on = stop.asked and est.n_epochs_ < n_epochs_of(est, len(found.images))
+    if not goes_on:
+        _remove(checkpoint)
     say_clusters(est, seconds, labels)
+    if goes_on:
+        print(f"The same command goes on from there, with what {checkpoint} holds.")
     print()
     say_written(results, found)
 
 
-class _StopWhenInterrupted:
-    """Ctrl-C ends learning after the epoch, and results are written; twice, at once."""
+def _remove(checkpoint: Path) -> None:
+    """Remove what is needed no more, and the folder if nothing else is in it."""
+    for each in current.kept or ():
+        each.remove()
+    with suppress(OSError):  # another fit has not ended
+        checkpoint.rmdir()
+
+
+class _SayWhereItGoesOn:
+    """Says so where a fit begins with another epoch than the first."""
 
     def setup(self, estimator: Any, context: Any) -> None:
-        self.asked = False
-        self.before = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self.ask)
+        self._has_begun = False
 
-    def teardown(self, estimator: Any, context: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self.before)
+    def teardown(self, estimator: Any, context: Any) -> None: ...
 
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        if context.task_name != "epoch" or self._has_begun:
+            return
+        self._has_begun = True
+        if context.task_id > 0:
+            n_epochs = context.parent.max_subtasks
+            print(f"goes on from epoch {context.task_id + 1} of {n_epochs}", flush=True)
 
-    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        return self.asked
-
-    def ask(self, *_: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        print(
-            "\nStopping after this epoch, to keep what was learnt; once more to quit.",
-            file=sys.stderr,
-        )
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        if context.parent is None and estimator.n_epochs_ and not self._has_begun:
+            print(f"all {estimator.n_epochs_} epochs were done before", flush=True)

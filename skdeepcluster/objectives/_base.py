@@ -23,7 +23,9 @@ class Objective(BaseEstimator):
     :meth:`build` and :meth:`loss` have to be written; all else has defaults.
 
     `fit` works on a clone, so that parameters of the instance given never change, and
-    methods may keep what they need in attributes that end in an underscore.
+    methods may keep what they need in attributes that end in an underscore. For fits
+    with a `checkpoint`, that has to be tensors, numbers or text, and the class needs an
+    attribute ``checkpoint_name``: a text to be changed whenever its code is.
 
     Attributes
     ----------

@@ -75,7 +75,8 @@ class TrainingHistoryDisplay:
             Fitted.
         monitor : sklearn.callback.ScoringMonitor, default=None
             The callback of that fit; its scores are shown, too. Best are those of
-            :func:`skdeepcluster.metrics.pseudo_label_monitor`.
+            :func:`skdeepcluster.metrics.pseudo_label_monitor`. Of epochs before an
+            interruption, from which a fit went on, it has none, and none is drawn.
         axes : sequence of matplotlib.axes.Axes, default=None
             Where to draw, as many as panels; None makes a figure.
 
@@ -86,7 +87,7 @@ class TrainingHistoryDisplay:
         Raises
         ------
         ValueError
-            If the monitor's last run was not that fit: it has another number of epochs.
+            If the monitor's last run was not that fit: it has other epochs.
         """
         scores = {} if monitor is None else _scores(monitor, estimator.n_epochs_)
         return cls(estimator.history_, scores).plot(axes=axes)
@@ -159,10 +160,11 @@ def _plot_line(ax: Axes, values: NDArray[Any], label: str | None = None) -> None
 
 
 def _scores(monitor: ScoringMonitor, n_epochs: int) -> dict[str, NDArray[np.float64]]:
-    """The scores that a monitor has of the epochs of its last run."""
+    """The scores that a monitor has of the epochs of its last run; else NaN."""
     log = monitor.get_logs().data
     epochs = [row for row in log if row["task_name"] == "epoch"]
-    if len(epochs) != n_epochs:
+    numbers = [row["task_id"] for row in epochs]
+    if numbers != list(range(n_epochs - len(epochs), n_epochs)):
         raise ValueError(
             f"The monitor's last run has {len(epochs)} epochs, and the estimator did "
             f"{n_epochs}: give the monitor that was its callback."
@@ -178,4 +180,5 @@ def _scores(monitor: ScoringMonitor, n_epochs: int) -> dict[str, NDArray[np.floa
     names = [
         name for name in (epochs[0] if epochs else {}) if name not in about_the_task
     ]
-    return {name: np.array([row[name] for row in epochs]) for name in names}
+    before = [np.nan] * (n_epochs - len(epochs))
+    return {name: np.array([*before, *(row[name] for row in epochs)]) for name in names}

@@ -62,13 +62,14 @@ def test_all_that_meets_lies_on_one_device(on_gpu, recipe, parameters, dtype, tr
     est = DeepClusterCategorizer.from_recipe(recipe, n_clusters=4, **parameters)
     est.set_params(sampling="images", batch_size=10)
     loop = on_gpu(est, X)
+    objective = loop.objective.stage(0, 1).objective
     with GPU:
         labels = torch.zeros(len(X), dtype=torch.int64)
-        loop.descent.enter(loop.objective, 4, GPU)
+        loop.descent.enter(objective, 4, GPU)
     embedded = loop.memory.recall()
     assert embedded.device == GPU
     _, distances = kmeans.assign(embedded, embedded[:4])
     assert distances.device == GPU
-    loop.descent.begin(0, Stage(loop.objective), embedded[:4])
+    loop.descent.begin(0, Stage(objective), embedded[:4])
     with pytest.raises(DataDependentOutputException):  # the sum of the losses, at last
-        train(loop, loop.objective, labels)
+        train(loop, objective, labels)

@@ -1,3 +1,4 @@
+import contextlib
 import sys
 
 import numpy as np
@@ -45,6 +46,32 @@ def test_on_macos_faiss_is_not_even_imported(blobs, monkeypatch):
     points, _ = blobs
     centroids = kmeans(points, 12, n_iter=20, seed=0)
     assert torch.equal(centroids, lloyd(points, 12, n_iter=20, seed=0))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_faiss_has_no_more_threads_than_pytorch(blobs, monkeypatch, fails):
+    import faiss
+
+    seen = []
+
+    def train(self, *args, **kwargs):
+        seen.append(faiss.omp_get_max_threads())
+        if fails:
+            raise RuntimeError
+        self.centroids = blobs[0][:12].numpy()
+
+    monkeypatch.setattr(faiss.Kmeans, "train", train)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        for n_threads in (2, 4):
+            monkeypatch.setattr(torch, "get_num_threads", lambda n=n_threads: n)
+            with contextlib.suppress(RuntimeError):
+                kmeans(blobs[0], 12, n_iter=1, seed=0)
+            assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)
+    assert seen == [2, 3]
 
 
 def test_empty_clusters_take_half_of_a_large_one():

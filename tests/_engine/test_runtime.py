@@ -1,5 +1,9 @@
+import os
+import types
+
 import pytest
 import torch
+from joblib.externals.loky.backend import context
 
 from skdeepcluster._engine.runtime import (
     NothingDrawn,
@@ -96,6 +100,54 @@ def test_precision():
 def test_auto_is_bfloat16_where_a_cpu_is_built_for_it(monkeypatch, can, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
     assert resolve_precision("auto", CPU) == precision
+
+
+@pytest.fixture
+def quota(monkeypatch, tmp_path):
+    """Give a container so many microseconds of 100,000, as Linux writes it."""
+    path = tmp_path / "cpu.max"
+
+    def give(text):
+        path.write_text(text)
+
+    def opened(name, *args):
+        return open(path if name == "/sys/fs/cgroup/cpu.max" else name, *args)
+
+    def exists(name):
+        return name == "/sys/fs/cgroup/cpu.max" or os.path.exists(name)
+
+    made_up = types.SimpleNamespace(**vars(os))
+    made_up.path = types.SimpleNamespace(exists=exists)
+    made_up.cpu_count = lambda: 8
+    monkeypatch.setattr(context, "os", made_up)
+    monkeypatch.setattr(context, "open", opened, raising=False)
+    monkeypatch.setattr(context, "_cpu_count_affinity", lambda n: n)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield give
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_threads"),
+    [
+        ("100000 100000", 1),
+        ("20000 100000", 1),
+        ("250000 100000", 3),
+        ("800000 100000", 4),
+        ("max 100000", 4),
+    ],
+)
+def test_threads_follow_the_quota_of_a_container(quota, text, n_threads):
+    quota(text)
+    with session(CPU):
+        assert torch.get_num_threads() == n_threads
+        with session(CPU):
+            assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 4
+    with pytest.raises(KeyError), session(CPU):
+        raise KeyError
+    assert torch.get_num_threads() == 4
 
 
 def test_nothing_is_drawn_for_layers_that_will_be_replaced():

@@ -122,6 +122,32 @@ def test_history_with_another_score(quick, digits):
     ]
 
 
+def test_history_of_a_fit_that_went_on_lacks_scores_of_the_epochs_before(
+    quick, digits, tmp_path
+):
+    monitor = pseudo_label_monitor()
+    quick.set_params(checkpoint=tmp_path, n_epochs=3)
+
+    class Interrupt:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context):
+            if context.task_id == 2:
+                raise KeyboardInterrupt
+
+        def on_fit_task_end(self, estimator, context): ...
+
+    with pytest.raises(KeyboardInterrupt):
+        quick.set_callbacks(Interrupt()).fit(*digits)
+    est = quick.set_callbacks(monitor).fit(*digits)
+    display = TrainingHistoryDisplay.from_estimator(est, monitor=monitor)
+    purity = display.axes_[2].lines[0]
+    assert np.isnan(purity.get_ydata()).tolist() == [True, True, False]
+    assert purity.get_xdata().tolist() == [1, 2, 3]
+
+
 def test_history_needs_the_monitor_of_that_fit(fitted, quick, digits):
     monitor = pseudo_label_monitor()
     quick.set_params(n_epochs=1).set_callbacks(monitor).fit(*digits)

@@ -1,0 +1,85 @@
+"""What Ctrl-C and SIGTERM do to a command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from skdeepcluster._interruption import TERMINATED, current
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Have SIGTERM end a command soon, with what was learnt in a checkpoint.
+
+    While a network is trained, `fit` writes it after the next step; elsewhere the
+    command ends at once. What is half written then takes no file's place.
+
+    Raises
+    ------
+    SystemExit
+        With the exit code of what SIGTERM has ended.
+    """
+    current.begin(kept=[])
+    try:
+        with _handled(signal.SIGTERM, _terminate):
+            yield
+    finally:
+        current.begin(kept=None)
+
+
+def _terminate(*_: Any) -> None:
+    current.terminated = True
+    if not current.is_training:
+        raise SystemExit(TERMINATED)
+
+
+class StopWhenInterrupted:
+    """Ctrl-C ends learning after the epoch, and results are written; twice, at once.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether it was pressed.
+    """
+
+    asked = False
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        self._handled = _handled(signal.SIGINT, self._ask)
+        self._handled.__enter__()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        self._handled.__exit__(None, None, None)
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        return self.asked
+
+    def _ask(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print(
+            "\nStopping after this epoch, to write what was learnt; the same command "
+            "goes on then. Once more to quit.",
+            file=sys.stderr,
+        )
+
+
+@contextmanager
+def _handled(number: int, handler: Any) -> Iterator[None]:
+    """Have a signal handled, where that can be: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before or signal.SIG_DFL)
