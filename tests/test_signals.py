@@ -250,7 +250,7 @@ import os, sys
 class Watch:
     def find_spec(self, name, path, target=None):
         if name == "torch":
-            print(os.environ.get("OMP_WAIT_POLICY"))
+            print(os.environ.get("OMP_WAIT_POLICY"), flush=True)
             os._exit(0)
 
 from skdeepcluster.cli import main
