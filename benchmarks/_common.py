@@ -11,10 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
+from skdeepcluster._assembly import n_epochs_of
+from skdeepcluster._engine.clustering import INITS, Clusterer
+from skdeepcluster._parameters import part_of
 from skdeepcluster.datasets import make_cardiac_views
 
 
@@ -72,6 +76,20 @@ def pixels_and_kmeans(X, k, standardize, seed, n_components=None):
     return KMeans(k, n_init=1, random_state=seed).fit_predict(rows)
 
 
+def clustered(est, embedding, k, seed):
+    """Labels of k clusters of an embedding, found as the last step of fit does."""
+    n_epochs = max(1, n_epochs_of(est, len(embedding)))
+    stage = part_of(est, "objective").stage(n_epochs - 1, n_epochs)
+    with torch.random.fork_rng():  # or it would change what a fit under way learns
+        torch.manual_seed(seed)
+        found = Clusterer(k, est.kmeans_n_iter).cluster(
+            torch.from_numpy(embedding),
+            spherical=stage.objective.spherical,
+            init=INITS[est.final_init],
+        )
+    return found.labels.numpy()
+
+
 class Rows:
     """Results by key, each written as soon as it is there."""
 
@@ -98,7 +116,6 @@ class Rows:
 def machine() -> str:
     """Machine and versions, for the record."""
     import sklearn
-    import torch
 
     if torch.cuda.is_available():
         chip = torch.cuda.get_device_name()

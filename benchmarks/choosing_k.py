@@ -10,15 +10,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from _common import Rows, load, machine, median_and_range, name_of, parser, table
+from _common import (
+    Rows,
+    clustered,
+    load,
+    machine,
+    median_and_range,
+    name_of,
+    parser,
+    table,
+)
 from matplotlib.figure import Figure
 from peers import SCORES
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import DeepClusterCategorizer
-from skdeepcluster._engine.clustering import Clusterer
-from skdeepcluster._engine.kmeans import ward
 
 TIMES = (1, 2, 4, 8, 16)
 
@@ -28,14 +34,10 @@ def labels_over_k(X, n_classes, seed):
     ours = DeepClusterCategorizer.from_recipe(
         "fast", n_clusters=TIMES[-1] * n_classes, random_state=seed
     )
-    points = torch.from_numpy(ours.fit(X).embedding_)
-    found = []
-    for times in TIMES:
-        clusterer = Clusterer(times * n_classes, ours.kmeans_n_iter)
-        torch.manual_seed(seed)
-        clusters = clusterer.cluster(points, spherical=True, init=ward)
-        found.append(clusters.labels.tolist())
-    return found
+    embedding = ours.fit(X).embedding_
+    return [
+        clustered(ours, embedding, times * n_classes, seed).tolist() for times in TIMES
+    ]
 
 
 def main():

@@ -12,9 +12,9 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 from _common import (
     Rows,
+    clustered,
     load,
     machine,
     median_and_range,
@@ -25,8 +25,6 @@ from _common import (
 )
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
-from skdeepcluster._engine.clustering import INITS, Clusterer
-from skdeepcluster._parameters import part_of
 
 EPOCHS = (0, 5, 10, 20, 30)
 
@@ -47,22 +45,14 @@ class Curve:
         # The network that an epoch's clusters are of has been trained for as many
         # epochs as that epoch's number, counted from 0.
         if context.task_name == "epoch" and context.task_id in EPOCHS:
-            embedding = torch.from_numpy(fitted_estimator.transform(X))
-            with torch.random.fork_rng():  # or it would change what is learnt
-                torch.manual_seed(context.task_id)
-                labels = self.clustered(fitted_estimator, embedding)
+            embedding = fitted_estimator.transform(X)
+            labels = clustered(
+                fitted_estimator,
+                embedding,
+                fitted_estimator.n_clusters,
+                context.task_id,
+            )
             self.purity[context.task_id] = cluster_purity_score(self.y, labels)
-
-    @staticmethod
-    def clustered(est, embedding):
-        """Clusters of an embedding, found as the last step of fit finds them."""
-        clusterer = Clusterer(est.n_clusters, est.kmeans_n_iter)
-        found = clusterer.cluster(
-            embedding,
-            spherical=part_of(est, "objective").spherical,
-            init=INITS[est.final_init],
-        )
-        return found.labels.numpy()
 
 
 def ours(X, y, k, standardize, batch_size, seed):

@@ -11,13 +11,19 @@ import time
 from functools import partial
 
 import numpy as np
-import torch
-from _common import Rows, load, machine, median_and_range, name_of, parser, table
+from _common import (
+    Rows,
+    clustered,
+    load,
+    machine,
+    median_and_range,
+    name_of,
+    parser,
+    table,
+)
 from sklearn.metrics import normalized_mutual_info_score
 
 from skdeepcluster import DeepClusterCategorizer, cluster_purity_score
-from skdeepcluster._engine.clustering import Clusterer
-from skdeepcluster._engine.kmeans import ward
 from skdeepcluster.datasets import make_cardiac_views
 
 SIZES = (32, 64)
@@ -30,12 +36,8 @@ def scores(X, y, size, seed):
     start = time.perf_counter()
     est.fit(X)
     found = {"seconds": time.perf_counter() - start}
-    points = torch.from_numpy(est.embedding_)
     for times in (8, 1):
-        torch.manual_seed(seed)
-        clusterer = Clusterer(times * n_classes, est.kmeans_n_iter)
-        clusters = clusterer.cluster(points, spherical=True, init=ward)
-        labels = clusters.labels.numpy()
+        labels = clustered(est, est.embedding_, times * n_classes, seed)
         found[f"purity, {times} ×"] = cluster_purity_score(y, labels)
         found[f"NMI, {times} ×"] = float(normalized_mutual_info_score(y, labels))
     return found

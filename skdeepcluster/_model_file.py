@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +20,8 @@ from skdeepcluster._engine.backbones import Architecture
 from skdeepcluster._engine.clustering import Whitening
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
+from skdeepcluster._engine.state import below
 from skdeepcluster._files import replacing
-
-Value = TypeVar("Value")
 
 FORMAT = "skdeepcluster"
 VERSION = 2
@@ -141,15 +140,6 @@ def _tensors(model: Model) -> dict[str, Tensor]:
     for name, tensor in model.network.state_dict().items():
         found[f"network.{name}"] = tensor
     return found
-
-
-def below(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
-    """Those whose names begin so, by the rest of the name."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in values.items()
-        if name.startswith(prefix)
-    }
 
 
 def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _model_file, _names, _parameters
 from skdeepcluster._engine import runtime
+from skdeepcluster._engine.state import below
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -145,7 +146,7 @@ class SavingMixin(BaseEstimator):
             names = np.array(attributes["feature_names_in_"], dtype=object)
             self.feature_names_in_ = names
         self.names_ = _names.from_json(attributes["names_"], self.n_clusters_)
-        self.history_ = _model_file.below("history_.", arrays)
+        self.history_ = below("history_.", arrays)
         self.embedding_ = None
 
     def __getstate__(self) -> dict[str, Any]:

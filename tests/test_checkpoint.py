@@ -32,9 +32,9 @@ from skdeepcluster._interruption import Interruption, current
 from skdeepcluster.objectives import (
     CentroidClassification,
     ClusterClassification,
-    Objective,
     Stage,
     SwappedPrediction,
+    TwoStages,
 )
 
 
@@ -55,21 +55,6 @@ def images(digits):
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "checkpoints"
-
-
-class TwoStages(Objective):
-    """Swapped prediction, then the centroids, of fewer clusters and more slowly."""
-
-    checkpoint_name = "two stages"
-
-    def __init__(self, first, second):
-        self.first = first
-        self.second = second
-
-    def stage(self, epoch, n_epochs):
-        if epoch < n_epochs // 2:
-            return Stage(self.first)
-        return Stage(self.second, rate_factor=0.1, n_clusters=3)
 
 
 class Counting(ClusterClassification):
@@ -217,7 +202,9 @@ PARAMETERS = {
         "projection": 16,
     },
     "two stages": {
-        "objective": TwoStages(SwappedPrediction(16), CentroidClassification()),
+        "objective": TwoStages(
+            SwappedPrediction(16), CentroidClassification(), 0.5, 0.1, 3
+        ),
         "cluster_on": "images",
         "backbone": tiny,
     },

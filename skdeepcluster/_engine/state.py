@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.memory import Memory
 from skdeepcluster._engine.objective import Objective
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,9 @@ def restore(loop: Loop, state: State) -> Epoch:
     loop.descent.enter(stage.objective, n_clusters, device)
     rate = loop.descent.set_rates(number, stage)
     for name, module in _modules(loop).items():
-        module.load_state_dict(_below(f"{name}.", tensors))
+        module.load_state_dict(below(f"{name}.", tensors))
     loop.descent.set_momenta(
-        {int(n): each for n, each in _below("momentum.", tensors).items()}
+        {int(n): each for n, each in below("momentum.", tensors).items()}
     )
     rows = tensors.get("memory")
     loop.memory.put_back(None if rows is None else rows.to(device, copy=True))
@@ -133,7 +135,7 @@ def restore(loop: Loop, state: State) -> Epoch:
             delattr(part, name)
         for name, value in values["objectives"][place].items():
             setattr(part, name, value)
-        for name, tensor in _below(f"objective.{place}.", tensors).items():
+        for name, tensor in below(f"objective.{place}.", tensors).items():
             setattr(part, name, tensor.to(device, copy=True))
     # Last, for a new head has drawn its weights.
     torch.set_rng_state(tensors["generator"].cpu())
@@ -179,9 +181,10 @@ class _Kept:
         return kept
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def below(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Those whose names begin so, by the rest of the name."""
     return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
+        name.removeprefix(prefix): value
+        for name, value in values.items()
         if name.startswith(prefix)
     }

@@ -6,8 +6,8 @@ from skdeepcluster._engine.recovery import Recovery
 from skdeepcluster.objectives import (
     CentroidClassification,
     Objective,
-    Stage,
     SwappedPrediction,
+    TwoStages,
 )
 
 CPU = torch.device("cpu")
@@ -70,22 +70,11 @@ def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck, train)
     assert bool((seen[0] < 0).any()) is not sees_neck  # the neck has a ReLU
 
 
-class TwoStages(Objective):
-    """Swapped prediction, then the centroids, of fewer clusters and more slowly."""
-
-    def __init__(self, first, second):
-        self.first = first
-        self.second = second
-
-    def stage(self, epoch, n_epochs):
-        if epoch < n_epochs // 2:
-            return Stage(self.first)
-        return Stage(self.second, rate_factor=0.1, n_clusters=3)
-
-
 def test_an_objective_of_two_stages(make_loop):
     first, second = SwappedPrediction(n_prototypes=16), CentroidClassification()
-    loop = make_loop(objective=TwoStages(first, second), n_epochs=4, view=torch.clone)
+    loop = make_loop(
+        objective=TwoStages(first, second, 0.5, 0.1, 3), n_epochs=4, view=torch.clone
+    )
     heads, groups, epochs = [], [], []
     for epoch in Recovery(loop).epochs():
         heads.append(loop.descent.head)
@@ -105,7 +94,9 @@ def test_an_objective_of_two_stages(make_loop):
 
 
 def test_the_last_clustering_is_as_the_last_stage_wants_it(make_loop):
-    stages = TwoStages(SwappedPrediction(n_prototypes=16), CentroidClassification())
+    stages = TwoStages(
+        SwappedPrediction(n_prototypes=16), CentroidClassification(), 0.5, 0.1, 3
+    )
     loop = make_loop(objective=stages, n_epochs=4)
     done = [None, *Recovery(loop).epochs()]
     for last, is_spherical in zip(done, (False, False, False, True, True), strict=True):
