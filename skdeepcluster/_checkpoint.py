@@ -194,6 +194,8 @@ class Checkpoint:
     def after_step(self, learning: Learning, epoch: Epoch) -> None:
         """Write if it is time to, and end the process if that was asked for."""
         current.is_training = True
+        if current.between_steps is not None:
+            current.between_steps()
         if current.terminated or time.monotonic() - self._written > _SECONDS:
             check_finite(learning.loop, epoch)  # which is not looked at in each step
             self.after_epoch(learning, epoch)

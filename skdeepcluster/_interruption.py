@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,15 @@ class Interruption:
     noted : dict of str to list of float
         Figures of each epoch that the command line adds to the history. A checkpoint
         holds them, too.
+    between_steps : callable or None
+        What the command line does between two steps of training.
     """
 
     is_training: bool = False
     terminated: bool = False
     kept: list[Checkpoint] | None = None
     noted: dict[str, list[float]] = field(default_factory=dict)
+    between_steps: Callable[[], None] | None = None
 
     def begin(self, kept: list[Checkpoint] | None) -> None:
         """Forget all that was before a command, or during it."""

@@ -16,6 +16,7 @@ from skdeepcluster._results import Results
 from skdeepcluster.cli._saying import say_clusters, say_written
 from skdeepcluster.cli._scores import Scores
 from skdeepcluster.cli._signals import StopWhenInterrupted
+from skdeepcluster.cli._turns import TakeTurns
 from skdeepcluster.review._assignment import Assignment
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def sort(
     est.set_params(checkpoint=checkpoint)
     stop = StopWhenInterrupted()
     scores = None if labels is None else Scores(labels)
-    callbacks = [callback.ProgressBar(), _SayWhereItGoesOn(), stop]
+    callbacks = [callback.ProgressBar(), _SayWhereItGoesOn(), stop, TakeTurns()]
     callbacks += [] if scores is None else [scores]
     start = time.perf_counter()
     est.set_callbacks(*callbacks).fit(found.images, labels)
