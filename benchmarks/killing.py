@@ -177,7 +177,7 @@ def with_a_full_checkpoint(command, out, expected):
         child.kill()
         child.communicate()
         code, printed, error = command.end(out)
-    good = "goes on from epoch 2" in printed and "No space left" in error
+    good = "continues from epoch 2" in printed and "No space left" in error
     same = code == 0 and good and clusters(out) == expected
     return {"same": same, "error": "", "wrong": command.half_written(out)}
 
@@ -193,7 +193,7 @@ def with_a_full_disk(command, out, expected):
         wrong = command.half_written(out)
         remount("size=200m")
         code, printed, _ = command.end(out)
-        good = code == 0 and "goes on from epoch 2" in printed
+        good = code == 0 and "continues from epoch 2" in printed
         wrong += command.half_written(out)
         same = good and clusters(out) == expected
     says = error.strip().splitlines()[-1]

@@ -24,7 +24,7 @@ from skdeepcluster._pixels import pixel_statistics
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
-_EPOCHS, _STEPS = 20, 470  # at least so many of each, where n_epochs is "auto"
+_EPOCHS, _STEPS = 20, 470  # smallest numbers with n_epochs="auto"
 
 
 def inputs_of(
@@ -46,7 +46,7 @@ def inputs_of(
 
 
 def view_of(est: DeepClusterCategorizer, inputs: Inputs) -> View | None:
-    """What draws a random view of each image of a batch."""
+    """The function that draws a random view of each image of a batch."""
     if est.augmentation is False or len(inputs.shape) == 1:
         return None
     ranges = part_of(est, "augmentation").get_params()
@@ -61,7 +61,7 @@ def architecture_of(est: DeepClusterCategorizer) -> backbones.Architecture:
 
 
 def n_epochs_of(est: DeepClusterCategorizer, n_images: int) -> int:
-    """Number of epochs for so many images."""
+    """Number of epochs for a set of `n_images` images."""
     if isinstance(est.n_epochs, Integral):
         return int(est.n_epochs)
     n_steps = descent.n_batches(n_images, est.batch_size)

@@ -17,8 +17,8 @@ class Augmentation(BaseEstimator):
     size again, all in one bilinear resampling; pixels from outside repeat the
     border.
 
-    An estimator only in that it has parameters, so that a grid search reaches
-    them as ``augmentation__rotation`` and so on.
+    It is an estimator only so that a grid search can set its parameters, as
+    ``augmentation__rotation`` and so on.
 
     Parameters
     ----------
@@ -31,17 +31,17 @@ class Augmentation(BaseEstimator):
         Smallest and largest aspect ratio (width / height) of the crop, relative to
         the image's; log-uniform. A side never exceeds the image's.
     flip : float, default=0.0
-        Probability of mirroring left and right, in [0, 1]. Zero, because in a body
-        left and right differ.
+        Probability of mirroring left and right, in [0, 1]. The default is 0 because
+        left and right of a body differ.
     intensity : float, default=0.4
         Contrast is multiplied by a factor from ``1 ± intensity``, and a brightness
         from ``± intensity`` is added, in units of the standardised pixels, in
         [0, 1).
     shading : float, default=0.8
-        Contrast and brightness also vary linearly across the image, as near a
-        receiving coil, from 0 in the middle by up to `shading` to either border, in
-        [0, 1). The two directions add up in the corners, so that beyond 0.5 contrast
-        may be inverted there.
+        Contrast and brightness also vary linearly across the image, as near the
+        receiving coil of an MR scanner: not at all in the middle, and by up to
+        `shading` at the borders, in [0, 1). Both directions add up in the corners, so
+        above 0.5 contrast may be inverted there.
 
     See Also
     --------

@@ -27,14 +27,14 @@ def learn(
     y: ArrayLike | None,
     fitted_as: Callable[[Clustering, nn.Module], dict[str, Any]],
 ) -> None:
-    """Do the epochs, until a callback asks to stop or it is enough.
+    """Run the epochs until all are done, or a callback or `stopping` ends them.
 
     Parameters
     ----------
     learning : Learning
-        At its start, or where a fit goes on. No hook is called for epochs done before.
+        At its start, or where a fit resumes. No hook is called for epochs done before.
     checkpoint : Checkpoint or None
-        Where it is kept, if it is.
+        Where its state is kept, if anywhere.
     estimator : estimator
         What callbacks are told is being fitted.
     context : sklearn.callback.CallbackContext
@@ -73,7 +73,7 @@ def learn(
 
 
 def _network_is_asked_for(estimator: Any) -> bool:
-    """Whether a callback wants a fitted estimator: networks are copied for it."""
+    """Whether a callback wants a fitted estimator, for which networks are copied."""
     return any(
         "fitted_estimator" in inspect.signature(callback.on_fit_task_end).parameters
         for callback in getattr(estimator, "_skl_callbacks", [])

@@ -54,117 +54,120 @@ class DeepClusterCategorizer(
     ClusterMixin,
     BaseEstimator,
 ):
-    """Cluster images with a CNN that is trained on nothing but these images.
+    """Cluster images with a CNN that is trained on these images alone.
 
-    The network learns for some epochs what `objective` says. Then it is frozen, the
-    images are embedded as they are, and their L2-normalised embeddings are clustered
-    with K-means; those clusters are what `labels_` and :meth:`predict` tell.
+    The network learns `objective` for some epochs. Then it is frozen, and turns each
+    image, without augmentation, into its embedding, a vector of features. K-means
+    clusters the L2-normalised embeddings: `labels_` and :meth:`predict` give these
+    clusters.
 
-    The defaults are for any images and any machine: a small network, which learns by
-    swapped prediction [3]_ at first, and then the clusters that K-means finds in what
-    it has learnt. The method of the paper, DeepMCAT [1]_, which builds on
-    DeepCluster [2]_, is the recipe ``"deepmcat"`` of :meth:`from_recipe`: once an
-    epoch, all images are embedded and clustered with K-means, and the network is
-    trained to tell the clusters apart, on images sampled uniformly over them. It wants
-    many images and a GPU.
+    The defaults suit any images and any machine: a small network first learns by
+    swapped prediction [3]_ (from one view of an image, predict the group of another
+    view), and then also the clusters that K-means finds in its embeddings. The method
+    of the paper, DeepMCAT [1]_, which builds on DeepCluster [2]_, is the recipe
+    ``"deepmcat"`` of :meth:`from_recipe`: in every epoch, all images are embedded and
+    clustered with K-means, and the network is trained to tell the clusters apart, on
+    images sampled uniformly over the clusters. It needs many images and a GPU.
 
     Parameters
     ----------
     n_clusters : int, default=8
-        The number of clusters to find, at least 1. The paper takes 8 times the
-        number of categories expected: pure clusters are easily merged, mixed ones
-        not parted.
+        Number of clusters to find, at least 1. The paper uses 8 times the expected
+        number of categories (over-clustering): pure clusters, whose images all belong
+        to one category, are easy to merge, but mixed ones cannot be separated.
 
     backbone : str or callable, default="small_cnn"
-        The network, from random weights: torchvision's ``"vgg11"`` to
+        The network, with random initial weights: torchvision's ``"vgg11"`` to
         ``"vgg19_bn"`` or ``"resnet18"`` to ``"resnet152"``; ``"small_cnn"``, four
-        convolutions for small images on a laptop; or a callable that takes no
-        argument and returns a ``torch.nn.Module``, images to vectors or maps. The
-        first convolution is made anew where it expects another number of channels.
+        convolutions for small images on a laptop; or a callable without arguments
+        that returns a ``torch.nn.Module`` from images to vectors or feature maps. The
+        first convolution is replaced if it expects another number of channels.
 
     embedding_layer : {"auto", "fc", "pool"}, default="auto"
-        What is clustered: ``"fc"`` is the second fully connected layer before its
-        ReLU (4096 values, VGG only, DeepCluster's choice); ``"pool"`` the average
-        over the last feature map; ``"auto"`` is ``"fc"`` for VGG and ``"pool"``
-        elsewhere. ``"small_cnn"`` gives its own 512 values for either of these.
+        The layer whose output is clustered: ``"fc"`` is the second fully connected
+        layer before its ReLU (4096 values, VGG only, as in DeepCluster); ``"pool"`` is
+        the average over the last feature map; ``"auto"`` is ``"fc"`` for VGG and
+        ``"pool"`` for others. ``"small_cnn"`` gives its own 512 values for ``"auto"``
+        and ``"pool"``.
 
     projection : int or None, default=None
-        Project what `embedding_layer` gives to that many features with a perceptron
-        of one hidden layer, which are clustered instead, as in DeepCluster-v2 (128).
+        If an int, project the output of `embedding_layer` to this many features with
+        a perceptron of one hidden layer, and cluster those, as in DeepCluster-v2 (128).
 
     weights : mapping, path or None, default=None
-        A state dict of the backbone to start from, or the path of one that was
-        saved with ``torch.save`` or as safetensors. Layers that the backbone lacks,
-        such as ImageNet's classifier, are left out.
+        Initial weights: a state dict of the backbone, or the path of one saved with
+        ``torch.save`` or as safetensors. Layers that the backbone lacks, such as
+        ImageNet's classifier, are ignored.
 
     image_size : int, "auto" or None, default="auto"
-        Height and width in pixels at which images enter the network. ``"auto"`` is 64
-        for images whose longer side has 96 pixels or more, and 32 for others; None
-        keeps their own. Each is enlarged to the backbone's minimum: 48 for ResNet, 32
-        for the other names, 1 for callables.
+        Height and width in pixels to which images are resized for the network.
+        ``"auto"`` is 64 for images whose longer side has 96 pixels or more, and 32 for
+        others; None keeps their size. Sizes are raised to the backbone's minimum: 48
+        for ResNet, 32 for the other names, 1 for callables.
 
     image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, channels)`` of images that come as
-        flat rows. Without it, flat rows are feature vectors: standardised column by
+        ``(height, width)`` or ``(height, width, channels)`` of images that are passed
+        as flat rows. Without it, flat rows are feature vectors: standardised column by
         column, never rotated or cropped.
 
     standardize : {"image", "dataset"} or None, default="dataset"
-        Whether the pixels get mean 0 and variance 1 all together (a mean and a variance
-        a channel), or those of each image by themselves, as in the paper, or neither.
-        ``"image"`` throws the absolute grey level away, which is meaningless in MR
-        and tells tissues apart in CT.
+        ``"dataset"`` scales the pixels of all images together to mean 0 and variance 1
+        (per channel), ``"image"`` those of each image by itself, as in the paper; None
+        does not scale. ``"image"`` discards the absolute grey level, which has no
+        meaning in MR but distinguishes tissues in CT.
 
     augmentation : Augmentation, False or None, default=None
-        How views of an image may vary; None is ``Augmentation()``, False shows the
-        images as they are. Given an instance, ``augmentation__rotation`` and its
-        like can be searched.
+        The random changes that make views of an image to train on; None is
+        ``Augmentation()``, False uses the images as they are. With an instance, a grid
+        search can set ``augmentation__rotation`` and so on.
 
     n_views : int or None, default=None
-        Number of views of each image that a step trains on, at least 1; None is what
-        `objective` wants. Two take about twice as long as one.
+        Number of views of each image in a training step, at least 1; None uses that of
+        `objective`. Two take about twice as long as one.
 
     cluster_on : {"views", "images", "bank"}, default="bank"
         What is clustered in every epoch: ``"views"``, a random view of each image, as
         in the paper; ``"images"``, the images as they are, as in DeepCluster; or
-        ``"bank"``, the embeddings that training computed on its way (of an image with
-        several views their mean), as in DeepCluster-v2 [3]_, which saves the pass over
-        all images. A bank starts from views, and an image that an epoch does not draw
-        (with ``sampling="clusters"``) keeps the embedding that it had.
+        ``"bank"``, a memory bank of the embeddings from training (the mean over an
+        image's views), as in DeepCluster-v2 [3]_, which saves a pass over all images.
+        The bank starts from views. An image that is not drawn in an epoch (with
+        ``sampling="clusters"``) keeps its previous embedding.
 
     sobel : bool, default=False
-        Whether the network sees the two derivatives by Sobel's filter instead of
-        the image, as in DeepCluster.
+        Whether the network sees the two Sobel derivatives of an image instead of the
+        image, as in DeepCluster.
 
     pca_components : int or None, default=None
-        Reduce embeddings to that many principal components with whitening before
-        they are normalised, as in DeepCluster (256); clipped to what the number of
+        If an int, reduce embeddings to this many whitened principal components before
+        they are normalised, as in DeepCluster (256); at most as many as the numbers of
         images and of features allow.
 
     objective : Objective or None, default=None
-        What the network learns, an object of `skdeepcluster.objectives` or of a class
-        of your own: :class:`~skdeepcluster.objectives.ClusterClassification`, the
-        paper's; :class:`~skdeepcluster.objectives.SwappedPrediction` (SwAV);
-        :class:`~skdeepcluster.objectives.CentroidClassification` (DeepCluster-v2), not
-        to be combined with `pca_components`; or, which None stands for, the second and
-        then the third, :class:`~skdeepcluster.objectives.TwoStages`. `fit` works on a
-        clone. Parameters such as ``objective__first__temperature`` can be searched,
-        given an instance.
+        What the network learns: an object of `skdeepcluster.objectives` or of your own
+        class. :class:`~skdeepcluster.objectives.ClusterClassification` is the paper's,
+        :class:`~skdeepcluster.objectives.SwappedPrediction` that of SwAV, and
+        :class:`~skdeepcluster.objectives.CentroidClassification` that of
+        DeepCluster-v2, which cannot be combined with `pca_components`. None is
+        :class:`~skdeepcluster.objectives.TwoStages`: swapped prediction first, then
+        both that and classification by the centroids. `fit` works on a clone. With an
+        instance, a grid search can set ``objective__first__temperature`` and so on.
 
     sampling : {"clusters", "images"}, default="images"
-        Whether an epoch trains on every cluster equally often, as in the paper and
-        in DeepCluster, or on every image once.
+        Whether an epoch draws from every cluster equally often, as in the paper and
+        in DeepCluster, or every image once.
 
     n_epochs : int or "auto", default="auto"
-        Number of epochs, at least 0, in each of which the images are clustered and
-        trained on. ``"auto"`` is 20, or as many more as make 470 steps of fewer than
-        some 3,000 images, which take as long. With 0, the embedding of the random
-        network is clustered: a baseline.
+        Number of epochs, at least 0; each clusters the images and then trains on them.
+        ``"auto"`` is 20, or more for fewer than about 3,000 images, so that there are
+        at least 470 training steps: a small set takes as long as one of 3,000. With 0,
+        the embedding of the random network is clustered, as a baseline.
 
     batch_size : int, default=128
-        Number of images a step, at least 2. An epoch is cut into batches of equal
-        size, none of a single image, and none larger than this but for that reason. A
-        few thousand images learn little with 256, for want of steps. On a
-        GPU fewer images are embedded as so many, for it rounds by the size of a batch.
+        Number of images per training step, at least 2. An epoch is split into batches
+        of equal size, none larger than this unless that avoids a batch of one image.
+        With 256, a few thousand images make too few steps to learn much. On a GPU,
+        smaller batches are padded to this size to be embedded, because it rounds
+        differently for other sizes.
 
     learning_rate : float, default=0.1
         Initial learning rate of SGD, above 0.
@@ -176,50 +179,50 @@ class DeepClusterCategorizer(
         L2 penalty on the weights, at least 0.
 
     lr_schedule : {"constant", "cosine"}, default="cosine"
-        Whether the learning rate stays, or falls to zero along half a cosine. That of
-        a classifier that is made anew in every epoch stays: it has to catch up.
+        Whether the learning rate stays constant or falls to zero along half a cosine.
+        A classifier that is reset in every epoch keeps a constant rate, because it has
+        to catch up each time.
 
     warmup_epochs : int, default=3
-        Number of epochs at first in which the learning rate rises linearly.
+        Number of first epochs over which the learning rate rises linearly.
 
     kmeans_n_iter : int, default=20
-        Number of iterations of K-means, each time.
+        Number of iterations in each run of K-means.
 
     final_init : {"random", "ward"}, default="ward"
-        What the K-means after the last epoch starts from: images drawn at random, or
-        the means of what merging by Ward's criterion leaves (of 5,000 images drawn at
-        random, or twice `n_clusters`, where there are more), which gives purer
-        clusters. K-means within the loop starts from random images.
+        Where the K-means after the last epoch starts: at random images, or at the
+        cluster means of Ward's hierarchical clustering, which gives purer clusters. Of
+        many images, Ward's uses a random sample: 5,000, or twice `n_clusters` if that
+        is more. During training, K-means starts at random images.
 
     stopping : Stability or None, default=None
-        When to stop before all `n_epochs` are done: a
-        :class:`~skdeepcluster.Stability`, when the assignments of consecutive epochs
-        agree, as in LDPO [4]_. None does all epochs. Given an instance,
-        ``stopping__nmi`` and its like can be set.
+        When to stop before all `n_epochs` are done: with a
+        :class:`~skdeepcluster.Stability`, once the assignments of consecutive epochs
+        agree, as in LDPO [4]_; with None, never. With an instance, ``stopping__nmi``
+        and so on can be set.
 
     checkpoint : str, path or None, default=None
-        A folder in which `fit` keeps, after every epoch, all that the rest of it
-        depends on, so that a fit which was interrupted goes on from there when it is
-        called again with the same parameters and images, and ends bit for bit where it
-        would have ended on one CPU. It holds the embeddings of the images, and no
-        pixel, path or header. A fit that ends removes what it kept;
-        :func:`skdeepcluster.remove_checkpoints` removes what others left. No part of a
-        saved model.
+        A folder in which `fit` saves its state after every epoch. When an interrupted
+        fit is called again with the same parameters and images, it resumes from there,
+        and on one CPU the result is bit for bit that of an uninterrupted fit. The file
+        holds the embeddings of the images, but no pixels, paths or headers. A fit
+        removes its file when it ends; :func:`skdeepcluster.remove_checkpoints` removes
+        those that others left. This parameter is not saved with a model.
 
     device : str or torch.device, default="auto"
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` takes CUDA where there
-        is one.
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` uses CUDA if there is a
+        GPU.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the network's products. ``"auto"`` is bfloat16 where the hardware
-        is built for it (CPUs with AMX or AVX-512 for bfloat16, such as AMD's since
-        Zen 4, and GPUs since Ampere), else float32. Images are
-        assigned to clusters in float32 always.
+        Precision of the network's matrix products. ``"auto"`` is bfloat16 on hardware
+        built for it (CPUs with AMX or AVX-512 for bfloat16, such as AMD's since Zen 4,
+        and GPUs since Ampere), else float32. Images are always assigned to clusters in
+        float32.
 
     random_state : int, RandomState instance or None, default=None
-        An int makes `fit` repeatable bit for bit on one CPU machine. On a GPU numbers
-        are added up in no fixed order, and what that changes grows with the epochs.
-        None draws anew each time, and leaves NumPy's global state alone.
+        An int makes `fit` repeatable bit for bit on one CPU machine. On a GPU, numbers
+        are summed in no fixed order, and the differences grow with the epochs. With
+        None each fit differs, and NumPy's global state is not touched.
 
     Attributes
     ----------
@@ -238,84 +241,86 @@ class DeepClusterCategorizer(
         Sum of squared distances of the images to their centroids.
 
     distance_limits_ : ndarray of shape (n_clusters,), float32
-        The distance to its centroid that 99 % of a cluster's images do not exceed, of
-        those that `fit` saw. A new image beyond it is unlike them, and may be of a
-        kind that was never seen.
+        The distance to the centroid that 99 % of a cluster's images in `fit` do not
+        exceed. A new image beyond it is unlike them, and may be of a kind that `fit`
+        never saw.
 
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
-        The clusters that K-means found in the last epoch, before its training, in what
-        `cluster_on` says: what the paper's Table 1 reports. Empty clusters leave gaps
-        here. With ``n_epochs=0`` the same as `labels_`.
+        The clusters that K-means found at the start of the last epoch, on what
+        `cluster_on` names; the paper's Table 1 reports these. Numbers of empty clusters
+        do not occur. With ``n_epochs=0`` the same as `labels_`.
 
     history_ : dict of str to ndarray of shape (n_done,)
-        A value for each of the `n_epochs_` epochs done: ``loss`` (mean, in nats for
-        the objectives of this library), ``nmi_previous`` (NMI of this assignment and
-        the one before, NaN at first), ``purity_previous`` (of this assignment against
-        the one before as classes, NaN at first), ``inertia``, ``smallest_cluster``,
+        One value for each of the `n_epochs_` epochs done: ``loss`` (mean, in nats for
+        the objectives of this library), ``nmi_previous`` (normalised mutual information
+        of this assignment and the previous one: 1 if they are equal, near 0 if they are
+        unrelated), ``purity_previous`` (purity of this assignment with the previous
+        clusters as classes: the share of images in the most frequent class of their
+        cluster), ``inertia``, ``smallest_cluster``,
         ``median_cluster`` and ``largest_cluster`` (numbers of images, empty clusters
         count as 0), ``learning_rate``, ``embed_seconds``, ``cluster_seconds``,
-        ``train_seconds``.
+        ``train_seconds``. The first epoch has no previous one: NaN.
 
     n_epochs_ : int
-        Epochs done; fewer than `n_epochs` if a callback asked to stop, or the
-        assignments were as stable as `stopping` asks.
+        Number of epochs done; fewer than `n_epochs` if a callback or `stopping` ended
+        the fit, or learning diverged.
 
     model_ : Model
-        Network, centroids and all else that `predict` and `transform` use, in one
-        object, of which the attributes below and above are parts.
+        Network, centroids and everything else that `predict` and `transform` use, in
+        one object.
 
     embedding_ : ndarray of shape (n_samples, n_embedding) or None
-        What `transform` gives of the images that `fit` saw, so that nobody has to
-        compute it again; float32, 2 KB an image with `small_cnn`. None in a model that
-        comes from a pickle or a file: neither holds it.
+        The embedding of the images of `fit`, as `transform` would compute it again;
+        float32, 2 KB per image with `small_cnn`. None in a model from a pickle or a
+        file, as neither holds it.
 
     network_ : torch.nn.Module
-        Standardised pixels to embedding, before normalisation. A VGG takes no other
-        size of images than it was fitted on.
+        From standardised pixels to the embedding before normalisation. A VGG only
+        accepts images of the size that it was fitted on.
 
     image_shape_ : tuple of int
         ``(height, width, channels)`` of the images, or ``(n_features,)``.
 
     reader_ : dict or None
-        How the images were read from files (`image_size`, `channels`, `frames`,
-        `window`), where the command line did so; it is saved with the model, so that
-        new files are read in the same way. None after `fit`.
+        How the command line read the images from files (`image_size`, `channels`,
+        `frames`, `window`); saved with the model, so that new files are read in the
+        same way. None after `fit`.
 
     names_ : dict of int to str
-        Names of clusters, where the command line or you gave some; they are saved with
-        the model. Empty after `fit`.
+        Names of clusters, set by the command line or by you; saved with the model.
+        Empty after `fit`.
 
     pixel_mean_, pixel_std_ : ndarray of shape (n_channels,) or (n_features,)
-        Of the set, where the set was standardised; else None.
+        Mean and standard deviation of the set, if the set was standardised; else None.
 
     device_ : str
-        Where the network lies.
+        The device of the network.
 
     precision_ : str
         ``"float32"`` or ``"bfloat16"``, as resolved in `fit`.
 
     n_features_in_ : int
-        Pixel values an image.
+        Number of pixel values per image.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Only where X was a data frame with string column names.
+        Column names, only if X was a data frame with string column names.
 
     See Also
     --------
-    Augmentation : What may be varied in an image.
+    Augmentation : What may vary in an image.
     Stability : When to stop.
-    skdeepcluster.objectives.Objective : What is learnt.
+    skdeepcluster.objectives.Objective : What the network learns.
     skdeepcluster.metrics.cluster_purity_score : Purity against known classes.
     sklearn.cluster.KMeans : Clustering of the pixels themselves.
 
     Notes
     -----
-    Departures from the paper in every recipe: empty clusters are left out of `labels_`,
-    and the final clusters come from images without augmentation. The recipe
+    Every recipe departs from the paper in two ways: empty clusters are left out of
+    `labels_`, and the final clusters come from images without augmentation. The recipe
     ``"deepmcat"`` says what else was chosen where the paper states nothing.
 
-    One model, one precision: bfloat16 and float32 networks disagree on some images,
-    so `predict` keeps to `precision_`, also after loading on another machine.
+    bfloat16 and float32 networks disagree on some images, so `predict` always uses
+    `precision_`, also after loading on another machine.
 
     References
     ----------
@@ -454,15 +459,15 @@ class DeepClusterCategorizer(
 
     @classmethod
     def from_recipe(cls, name: str, **parameters: Any) -> Self:
-        """An estimator with the parameters of a recipe.
+        """Make an estimator with the parameters of a recipe.
 
         Parameters
         ----------
         name : str
             A key of ``skdeepcluster.recipes.RECIPES``, such as ``"deepmcat"``.
         **parameters : object
-            Parameters that are not in the recipe, or are to be different; also those
-            of its objects, such as ``objective__first__temperature``.
+            Parameters that the recipe lacks or that override it; also those of its
+            objects, such as ``objective__first__temperature``.
 
         Returns
         -------
@@ -486,7 +491,7 @@ class DeepClusterCategorizer(
 
         if name not in RECIPES:
             raise ValueError(
-                f"There is no recipe {name!r}; there are {', '.join(sorted(RECIPES))}."
+                f"There is no recipe {name!r}; use one of {', '.join(sorted(RECIPES))}."
             )
         flat = {key: value for key, value in parameters.items() if "__" not in key}
         nested = {key: value for key, value in parameters.items() if "__" in key}
@@ -504,11 +509,12 @@ class DeepClusterCategorizer(
         X : array-like
             Images of shape (n_samples, height, width) or (n_samples, height, width,
             channels) with 1 or 3 channels, or rows of shape (n_samples, n_features);
-            see `image_shape`. Any real dtype, finite. A memory map is read batch by
-            batch; as a whole it is only copied onto a GPU with room for it, and by
-            what cuts X into folds, such as ``cross_validate``.
+            see `image_shape`. Any real dtype, finite. A memory map, an array that
+            stays in its file (``np.load(path, mmap_mode="r")``), is read batch by
+            batch; the whole is only copied to a GPU with room for it, and by what
+            splits X into folds, such as ``cross_validate``.
         y : array-like of shape (n_samples,), default=None
-            Not used for learning. Handed to callbacks, for monitoring.
+            Not used for learning; passed to callbacks, for monitoring.
 
         Returns
         -------
@@ -520,21 +526,21 @@ class DeepClusterCategorizer(
             If the shape is none of these, a pixel is NaN or infinite, there are
             fewer images than clusters, or parameters contradict each other.
         OSError
-            If the folder `checkpoint` cannot be made or written to.
+            If the folder `checkpoint` cannot be created or written to.
 
         Warns
         -----
         ConvergenceWarning
             Once, when learning diverges: an epoch in which a loss, a weight or an
-            embedding is not finite is done again, from where it began, at half the
-            learning rate. And when that did not help three times, so that `fit` ends
+            embedding is not finite is repeated from its start at half the learning
+            rate. And again if that has not helped three times, so that `fit` ends
             with the epochs before.
         CollapseWarning
             Once, from the fifth epoch on, if one cluster takes nearly all images or
             an objective that learns the clusters does not learn them.
         ConvergenceWarning
-            Once, after five epochs or more and without a collapse, if hardly anything
-            was learnt, or there are far too many or too few clusters.
+            Once, at the end of five epochs or more without a collapse, if hardly
+            anything was learnt, or there are far too many or too few clusters.
         """
         for name in ("model_", "embedding_"):  # a fit that fails leaves no mixed model
             self.__dict__.pop(name, None)
@@ -598,14 +604,14 @@ class DeepClusterCategorizer(
     def fit_predict(
         self, X: ArrayLike, y: ArrayLike | None = None
     ) -> NDArray[np.int64]:
-        """Learn clusters from images and tell the cluster of each.
+        """Learn clusters from images, and return the cluster of each.
 
         Parameters
         ----------
         X : array-like
             Images, as :meth:`fit` takes them.
         y : array-like of shape (n_samples,), default=None
-            Not used for learning. Handed to callbacks, for monitoring.
+            Not used for learning; passed to callbacks, for monitoring.
 
         Returns
         -------
@@ -615,7 +621,7 @@ class DeepClusterCategorizer(
         return self.fit(X, y).labels_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """The cluster of each image: the one whose centroid is nearest.
+        """Assign each image to the cluster with the nearest centroid.
 
         Parameters
         ----------
@@ -630,12 +636,12 @@ class DeepClusterCategorizer(
         Warns
         -----
         UserWarning
-            If the pixels are on quite another scale than those fitted on.
+            If the pixels are on a very different scale from those of `fit`.
         """
         return self._assign(X)[0]
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """The embedding of each image.
+        """Compute the embedding of each image, a vector of features.
 
         Parameters
         ----------
@@ -650,12 +656,12 @@ class DeepClusterCategorizer(
         Warns
         -----
         UserWarning
-            If the pixels are on quite another scale than those fitted on.
+            If the pixels are on a very different scale from those of `fit`.
         """
         return self._embed(X)
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float32]:
-        """How typical each image is of its own cluster.
+        """Score how typical each image is of its own cluster.
 
         Parameters
         ----------
@@ -666,12 +672,12 @@ class DeepClusterCategorizer(
         -------
         ndarray of shape (n_samples,), float32
             Minus the Euclidean distance to the image's own centroid, in [-2, 0];
-            the higher the more typical.
+            higher is more typical.
 
         Warns
         -----
         UserWarning
-            If the pixels are on quite another scale than those fitted on.
+            If the pixels are on a very different scale from those of `fit`.
         """
         return -self._assign(X)[1]
 
@@ -737,7 +743,7 @@ class DeepClusterCategorizer(
         clusters: clustering.Clustering,
         body: torch.nn.Module,
     ) -> dict[str, Any]:
-        """What `predict` and `transform` need, as after fitting had stopped there."""
+        """What `predict` and `transform` need, as if fitting had stopped there."""
         model, labels = Model.of(
             clusters,
             body,
@@ -773,7 +779,7 @@ class DeepClusterCategorizer(
             given = shape or np.shape(rows)[1:]
             if given != self.image_shape_:
                 raise ValueError(
-                    f"X has images of shape {given}, and {type(self).__name__} was "
+                    f"X has images of shape {given}, but {type(self).__name__} was "
                     f"fitted on {self.image_shape_} (height, width, channels, or the "
                     "length of flat rows); bring them to that shape first."
                 )

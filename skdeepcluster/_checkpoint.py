@@ -1,4 +1,4 @@
-"""A fit under way on disk, to go on from after the process has ended."""
+"""A fit in progress on disk, to resume after its process has ended."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ _VERSION = 1
 _SUFFIX = ".checkpoint"
 _SECONDS = 600  # between two checkpoints within an epoch
 _ABANDONED = 3600  # seconds after which no fit is writing to a file any more
-_N_HASHED = 4096  # images that tell a set from others
+_N_HASHED = 4096  # images by which a set is recognised
 _DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
 
-_seen: set[Path] = set()  # folders of which it was said what is left in them
+_seen: set[Path] = set()  # folders whose leftovers were reported
 
 
 def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
-    """Remove what unfinished fits have left in a folder of checkpoints.
+    """Remove the checkpoints that unfinished fits left in a folder.
 
     Parameters
     ----------
     folder : str or path
-        What the parameter `checkpoint` of an estimator was.
+        The parameter `checkpoint` of an estimator.
 
     Returns
     -------
     list of Path
-        Files that were removed. Those of a fit that is under way are written anew after
-        its next epoch.
+        The removed files. A fit that is running writes its own again after its next
+        epoch.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     removed = sorted(_left_in(Path(folder)))
     for path in removed:
         lock = _lock_of(path)
-        with FileLock(lock):  # or it would be taken from whoever writes it
+        with FileLock(lock):  # another process may be writing it
             path.unlink(missing_ok=True)
         lock.unlink(missing_ok=True)
     return removed
@@ -85,14 +85,14 @@ class Checkpoint:
     Parameters
     ----------
     folder : path
-        Made if need be.
+        Created if needed.
     fingerprint : str
-        Tells the fit from all others.
+        Identifies the fit.
 
     Raises
     ------
     OSError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
 
     def __init__(self, folder: str | os.PathLike[str], fingerprint: str) -> None:
@@ -102,18 +102,18 @@ class Checkpoint:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(self.path.parent, os.W_OK):
             raise PermissionError(
-                f"checkpoint={os.fspath(folder)!r} cannot be written to; give a folder "
-                "that can."
+                f"checkpoint={os.fspath(folder)!r} cannot be written to; choose "
+                "another folder."
             )
         self._say_what_is_left()
 
     def resume(self, learning: Learning) -> None:
-        """Go on where the fit was, if it was interrupted.
+        """Resume the fit where it was interrupted, if it was.
 
         Raises
         ------
         ValueError
-            If the file is whole, and yet not of this fit.
+            If the file is intact, but does not belong to this fit.
         """
         try:
             header, tensors = self._read()
@@ -137,25 +137,25 @@ class Checkpoint:
             learning.epoch = restore(learning.loop, State(tensors, values["loop"]))
         except _DAMAGED as error:
             raise ValueError(
-                f"{self.path} does not fit the fit that it should be of "
-                f"({first_line(error)}); remove it, or give another folder."
+                f"{self.path} does not belong to this fit ({first_line(error)}); "
+                "remove it, or choose another folder."
             ) from error
         if differing:
             _warnings.warn(_warnings.gone_on_elsewhere(differing))
 
     def write(self, learning: Learning, epoch: Epoch) -> None:
-        """Write where the fit is; a failure is warned of once, and nothing is lost.
+        """Write the state of the fit; if that fails, warn once and go on.
 
         Raises
         ------
         ValueError
-            If the objective keeps something that is neither tensor nor plain value.
+            If the objective keeps something other than tensors and plain values.
         """
         state, history = state_of(learning.loop, epoch), learning.history
         if unknown := state.values["unknown"]:
             raise ValueError(
-                f"checkpoint cannot hold what {', '.join(unknown)} is; keep tensors, "
-                "numbers or text there, or set checkpoint=None."
+                f"A checkpoint cannot hold {', '.join(unknown)}; keep tensors, numbers "
+                "or text there, or set checkpoint=None."
             )
         tensors = dict(state.tensors)
         if history.labels is not None:
@@ -192,7 +192,7 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def after_step(self, learning: Learning, epoch: Epoch) -> None:
-        """Write if it is time to, and end the process if that was asked for."""
+        """Write if it is time to, and end the process if asked to."""
         current.is_training = True
         if current.between_steps is not None:
             current.between_steps()
@@ -201,7 +201,7 @@ class Checkpoint:
             self.after_epoch(learning, epoch)
 
     def after_epoch(self, learning: Learning, epoch: Epoch) -> None:
-        """Write, and end the process if that was asked for."""
+        """Write, and end the process if asked to."""
         current.is_training = True  # an epoch of one step has not said so
         self.write(learning, epoch)
         self.leave()
@@ -213,7 +213,7 @@ class Checkpoint:
             raise SystemExit(TERMINATED)
 
     def end(self) -> None:
-        """Remove the file, or have the command line do so once results are written."""
+        """Remove the file, or let the command line do so once results are written."""
         if current.kept is None:
             self.remove()
         else:
@@ -230,12 +230,12 @@ class Checkpoint:
             _warnings.warn(_warnings.checkpoint_not_removed(self.path, reason))
 
     def _remove_unfinished(self) -> None:
-        """Of processes that were killed while they wrote."""
+        """Remove partial files of processes that were killed while writing."""
         for path in self.path.parent.glob(f"{self.path.name}.*"):
             path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What the file holds, which is whole.
+        """The contents of an intact file.
 
         Raises
         ------
@@ -253,7 +253,7 @@ class Checkpoint:
         return read, tensors
 
     def _say_what_is_left(self) -> None:
-        """Name once what fits have left that nobody goes on with."""
+        """Warn once of checkpoints that other fits have left."""
         folder = self.path.parent.resolve()
         if folder in _seen:
             return
@@ -276,7 +276,7 @@ def fingerprint_of(
     precision: str,
     seed: int,
 ) -> str:
-    """What tells a fit from others: its parameters and its images.
+    """Identify a fit by its parameters and its images.
 
     Parameters
     ----------
@@ -285,14 +285,14 @@ def fingerprint_of(
     shape : tuple of int
         Of an image.
     precision : {"float32", "bfloat16"}
-        That `est.precision` stands for here.
+        What `est.precision` means here.
     seed : int
-        That `est.random_state` has given; without one, any is that of the fit before.
+        From `est.random_state`; ignored if that is None, so that any seed matches.
 
     Raises
     ------
     ValueError
-        If a parameter is code that does not give a `checkpoint_name`.
+        If a parameter is code without a `checkpoint_name`.
     """
     parameters = est.get_params(deep=False)
     for name in ("checkpoint", "device"):
@@ -318,9 +318,9 @@ def _described(name: str, value: Any) -> Any:
         given = type(value).__name__
     if not isinstance(given, str):
         raise ValueError(
-            f"{name}={value!r} is code, and nothing tells whether it is that of an "
-            "unfinished fit: give it an attribute checkpoint_name, a text to be "
-            "changed whenever the code is, or set checkpoint=None."
+            f"{name}={value!r} is code, which cannot be compared with that of an "
+            "unfinished fit: give it an attribute checkpoint_name, a text that you "
+            "change whenever you change the code, or set checkpoint=None."
         )
     parameters = value.get_params(deep=False) if is_object else {}
     return [given, {key: _described(key, each) for key, each in parameters.items()}]
@@ -330,7 +330,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise ValueError(
-        f"checkpoint cannot tell {value!r} from others; give plain values."
+        f"A checkpoint cannot compare {value!r} with other values; use plain values."
     )
 
 
@@ -349,7 +349,7 @@ def _digest_of_weights(weights: Any) -> str | None:
 
 
 def _surroundings(device: torch.device) -> dict[str, Any]:
-    """On what it depends how sums are rounded."""
+    """What the rounding of sums depends on."""
     return {
         "device": str(device),
         "threads": torch.get_num_threads(),
@@ -375,7 +375,7 @@ def _content(tensor: Tensor) -> NDArray[np.uint8]:
 
 
 def _left_in(folder: Path) -> list[Path]:
-    """Checkpoints, and what is unfinished of some."""
+    """Checkpoints, and partly written ones."""
     return list(folder.glob(f"*{_SUFFIX}")) + list(folder.glob(f"*{_SUFFIX}.*"))
 
 

@@ -1,4 +1,4 @@
-"""What a fit itself tells of clusters that are of little use; no label is looked at."""
+"""Warnings about clusters of little use, which need no labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST_JUDGED_EPOCH = 5
 
 
 class Doubts:
-    """Warns once in a fit, of a collapse or else at the end, and says what to try.
+    """Warn once in a fit, of a collapse or else at the end, and say what to try.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Doubts:
         self.n_halvings = 0
 
     def after(self, epoch: Epoch, n_done: int) -> None:
-        """Judge an epoch, after which so many are done."""
+        """Judge an epoch; `n_done` epochs are done, including this one."""
         if self.collapsed or self.n_clusters == 1 or n_done < _FIRST_JUDGED_EPOCH:
             return
         found = find_collapse(epoch)
@@ -45,7 +45,7 @@ class Doubts:
         self.n_halvings = n_halvings
 
     def gave_up(self, n_halvings: int, n_epochs: int) -> None:
-        """Warn that learning ended early, for it diverged however it was tried."""
+        """Warn that learning ended early, because it diverged every time."""
         _warnings.warn(_warnings.gave_up(n_halvings, n_epochs), ConvergenceWarning)
 
     def at_the_end(
@@ -60,7 +60,7 @@ class Doubts:
 
 
 def find_collapse(epoch: Epoch) -> str | None:
-    """How the clusters of an epoch show that they have become meaningless, if so."""
+    """Say how the clusters of an epoch have collapsed, or None if they have not."""
     sizes = epoch.clustering.labels.bincount()
     n_filled = int((sizes > 0).sum())
     share = float(sizes.max() / sizes.sum())
@@ -69,12 +69,12 @@ def find_collapse(epoch: Epoch) -> str | None:
     objective = epoch.stage.objective
     guessing = _loss_of_guessing(objective, n_filled)
     if objective.learns_clusters and epoch.loss > 0.99 * guessing:
-        return f"the loss ({epoch.loss:.2f}) is that of guessing ({guessing:.2f})"
+        return f"the loss ({epoch.loss:.2f}) is as high as guessing ({guessing:.2f})"
     return None
 
 
 def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str | None:
-    """Why the final clusters are probably of little use and what to try, if they are.
+    """Say why the final clusters are probably of little use, or None.
 
     Parameters
     ----------
@@ -87,11 +87,11 @@ def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str
 
     Notes
     -----
-    Sets of real images that are sorted well are far from these limits: after 12 epochs
-    of swapped prediction their loss is 0.6 to 0.7 times that of guessing, and after the
-    defaults' second stage, at 8 clusters a category 18 to 23 % of the variance are left
-    within clusters (at one a category, 46 to 69 %; after swapped prediction alone, 35
-    to 50 %).
+    Well-sorted sets of real images are far from these limits. After 12 epochs of
+    swapped prediction their loss is 0.6 to 0.7 times that of guessing. After the second
+    stage of the defaults, 18 to 23 % of the variance remains within clusters at 8
+    clusters per category, and 46 to 69 % at one per category; after swapped prediction
+    alone it is 35 to 50 %.
     """
     sizes = clustering.labels.bincount()
     sizes = sizes[sizes > 0]
@@ -109,6 +109,6 @@ def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str
 
 
 def _loss_of_guessing(objective: Objective, n_clusters: int) -> float:
-    """Infinite where the objective knows of none, so that no loss is above it."""
+    """The loss of guessing, or infinity, which no loss exceeds, if it is unknown."""
     guessing = objective.loss_of_guessing(n_clusters)
     return math.inf if guessing is None else guessing

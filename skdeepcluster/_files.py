@@ -12,8 +12,8 @@ from pathlib import Path
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Write another file, which takes the place of `path` if nothing fails.
 
-    A reader sees the old file or the new one, also after the power has failed. Where an
-    error is raised, the old one stays, and nothing is left beside it.
+    A reader sees the old file or the new one, even after a power failure. If an error
+    is raised, the old file stays, and no other is left beside it.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _to_disk(path: Path) -> None:
-    """Have a file, or the names in a folder, survive that the power fails."""
+    """Make a file, or the names in a folder, survive a power failure."""
     if path.is_dir() and os.name == "nt":  # no folder can be opened there
         return
     opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -1,8 +1,8 @@
-"""How large images are read, and seen: what `image_size="auto"` means.
+"""The size at which images are read and seen: what `image_size="auto"` means.
 
 A network sees images of 96 pixels or more at 64 pixels, and smaller ones at 32. Files
-are read at twice that, on which also a person sees more; so a network sees the same of
-them whether it is given what was read or images of the files' own size.
+are read at twice that size, at which a person sees more too. So the network sees the
+same whether it gets images as they were read or at the files' own size.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the command line and a fit tell each other, so that little is lost."""
+"""What the command line and a fit tell each other about interruptions."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ TERMINATED = 128 + 15  # the exit code of what SIGTERM has ended
 
 @dataclass
 class Interruption:
-    """What the command line, which alone handles signals, and `fit` have to know.
+    """What `fit` and the command line, which alone handles signals, have to know.
 
     Attributes
     ----------
     is_training : bool
-        Whether `fit` will look at `terminated` after the step, or the epoch. Otherwise
-        the handler ends the process by itself: nothing is lost that a checkpoint could
-        keep.
+        Whether `fit` will check `terminated` after the step or the epoch. Otherwise the
+        handler ends the process itself, as there is nothing for a checkpoint to keep.
     terminated : bool
-        Whether SIGTERM came while it was.
+        Whether SIGTERM came while training.
     kept : list of Checkpoint or None
-        Those of fits that have ended, for the command line to remove once the results
-        are written; None has `fit` remove them.
+        Checkpoints of fits that have ended, for the command line to remove once the
+        results are written; with None, `fit` removes them.
     noted : dict of str to list of float
         Figures of each epoch that the command line adds to the history. A checkpoint
-        holds them, too.
+        holds them too.
     between_steps : callable or None
         What the command line does between two steps of training.
     """

@@ -1,4 +1,4 @@
-"""A fit under way: the loop, what is recorded of it, and what is thought of it."""
+"""A fit in progress: the loop, its history, and warnings about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skdeepcluster._stopping import Stability
 
 
 class Learning:
-    """A fit under way.
+    """A fit in progress.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Learning:
     history : History
     doubts : Doubts
     epoch : Epoch or None
-        The last one; it may be done in part where a fit goes on.
+        The last one; only partly done if a fit resumes in the middle of it.
     """
 
     def __init__(self, loop: Alternation, stopping: Stability | None = None) -> None:
@@ -42,7 +42,7 @@ class Learning:
         self._recovery = Recovery(loop)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Learn, and record each epoch, until all are done or it is enough."""
+        """Learn, and record each epoch, until all are done or `stopping` says so."""
         descent = self.loop.descent
         if self._is_enough():
             return
@@ -56,7 +56,7 @@ class Learning:
                 return
 
     def final(self) -> tuple[Clustering, Tensor]:
-        """Cluster the images as they are, and their embedding; see `Alternation`."""
+        """The final clusters and embeddings of the images; see `Alternation.final`."""
         return self._recovery.final(self.epoch if len(self.history) else None)
 
     def say_doubts(self, clustering: Clustering) -> None:
@@ -68,7 +68,7 @@ class Learning:
             self.doubts.at_the_end(clustering, *self._last_judged(), n_epochs)
 
     def _last_judged(self) -> tuple[Objective, float]:
-        """What was learnt last, if possible without clusters, and its loss."""
+        """The last objective that does not learn clusters, if any, and its loss."""
         losses = self.history.values["loss"]
         for number in range(len(losses) - 1, -1, -1):
             stage = self.loop.objective.stage(number, self.loop.descent.n_epochs)

@@ -1,4 +1,4 @@
-"""Clusters become categories: by a few labels, or by the names a person gives."""
+"""From clusters to categories, by a few labels or by names that a person gives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from skdeepcluster._names import check_names
 
 
 class Categorizer(Protocol):
-    """A clusterer that knows the clusters of new images, such as K-means."""
+    """A clusterer that can assign new images, such as K-means."""
 
     cluster_centers_: NDArray[Any]
 
@@ -32,52 +32,54 @@ class Categorizer(Protocol):
 
 
 class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Categories of clusters, from the labels of some of their images.
+    """Categorise images by their cluster, from the labels of a few images.
 
-    Every image gets the category that most labelled images of its cluster have. Pure
-    clusters need one label each; a cluster without any takes the category of the
-    nearest that has one, and is marked. Without a label anywhere, there are no
-    categories yet, but `query` says which images to label first.
+    Every image gets the most frequent category among the labelled images of its
+    cluster. A pure cluster, whose images all belong to one category, needs one label. A
+    cluster without labels takes the category of the nearest cluster that has some, and
+    is marked in `inferred_`. Before any image is labelled there are no categories, but
+    :meth:`query` says which images to label first.
 
     Parameters
     ----------
     categorizer : clusterer
-        Such as :class:`DeepClusterCategorizer` or :class:`sklearn.cluster.KMeans`: it
-        has `predict` and, once fitted, `cluster_centers_`. It is cloned and fitted,
-        on all images, labelled or not. One that is fitted already is used as it is
-        inside a :class:`sklearn.frozen.FrozenEstimator`.
+        A clusterer that has `predict` and, once fitted, `cluster_centers_`, such as
+        :class:`DeepClusterCategorizer` or :class:`sklearn.cluster.KMeans`. A clone is
+        fitted on all images, labelled or not. To use one that is already fitted, wrap
+        it in a :class:`sklearn.frozen.FrozenEstimator`.
 
     unlabeled : object, default=None
-        What stands in `y` for an image without a label: -1 is scikit-learn's
-        semi-supervised convention, and NaN, None or an empty string are as good. None
-        with numbers in `y` says that all are labelled.
+        The value in `y` that marks an image without a label: -1 is scikit-learn's
+        semi-supervised convention; NaN, None or an empty string work as well. If `y`
+        has numbers, None means that all images are labelled.
 
     Attributes
     ----------
     categorizer_ : clusterer
-        Fitted.
+        The fitted clusterer.
 
     classes_ : ndarray of shape (n_classes,)
         Categories in sorted order.
 
     cluster_counts_ : ndarray of shape (n_clusters, n_classes), int64
-        Labelled images of each category in each cluster.
+        Number of labelled images of each category in each cluster.
 
     cluster_classes_ : ndarray of shape (n_clusters,)
-        The category of each cluster; of several that are as frequent the first.
+        The category of each cluster; the first of `classes_` if several are equally
+        frequent.
 
     inferred_ : ndarray of shape (n_clusters,), bool
-        Whether a cluster had no label and took its category from the nearest.
+        Whether a cluster had no label and took the category of the nearest one.
 
     n_features_in_ : int
-        Of `categorizer_`, where it has them.
+        Number of features of `categorizer_`, if it has this attribute.
 
     feature_names_in_ : ndarray of shape (n_features,)
-        Only if `X` had column names that are all strings.
+        Column names, only if `X` has column names that are all strings.
 
     See Also
     --------
-    sklearn.semi_supervised.LabelSpreading : Lets labels spread over a graph of images.
+    sklearn.semi_supervised.LabelSpreading : Spread labels over a graph of images.
 
     References
     ----------
@@ -109,14 +111,14 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.unlabeled = unlabeled
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Find clusters of all images, and their categories by those with a label.
+        """Cluster all images, and categorise the clusters by the labelled images.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What `categorizer` takes.
+            Images or features, as `categorizer` takes them.
         y : array-like of shape (n_samples,)
-            Categories, or `unlabeled`.
+            The category of each image, or `unlabeled`.
 
         Returns
         -------
@@ -131,11 +133,11 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         """
         if not hasattr(self.categorizer, "predict"):
             raise TypeError(
-                f"{type(self.categorizer).__name__} cannot tell the cluster of new "
-                "images, for it has no predict; use DeepClusterCategorizer or KMeans."
+                f"{type(self.categorizer).__name__} cannot assign new images to "
+                "clusters: it has no predict; use DeepClusterCategorizer or KMeans."
             )
-        # Only names of columns: all else is for the categorizer to check, and of images
-        # validate_data would count the rows of pixels.
+        # Only checks column names: the categorizer checks the rest, and for images
+        # validate_data would count rows of pixels as features.
         validate_data(self, X, y, skip_check_array=True, ensure_2d=False)
         targets: NDArray[Any] = column_or_1d(y, warn=True)
         check_consistent_length(X, targets)
@@ -163,20 +165,20 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Parameters
         ----------
         categorizer : clusterer
-            Fitted; it is used as it is.
+            A fitted clusterer, used as it is.
         names : mapping of int to str
-            The category of each cluster. Clusters of the same name are one category; a
-            cluster that is left out takes the category of the nearest that is named.
+            The category of each cluster. Clusters with the same name form one category;
+            a cluster without a name takes the category of the nearest named one.
 
         Returns
         -------
         ClusterMajorityClassifier
-            Fitted, but for `query`, which needs images.
+            Fitted, but without `query`, which needs images.
 
         Raises
         ------
         ValueError
-            If there are no names, one cannot be a name, or a cluster is not there.
+            If there are no names, a name is invalid, or a cluster does not exist.
 
         Examples
         --------
@@ -209,26 +211,26 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What `categorizer` takes.
+            Images or features, as `categorizer` takes them.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Of `classes_`.
+            The category of each image.
         """
         clusters = self._assign(X)
         return self.cluster_classes_[clusters]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Give the shares of categories among the labelled images of a cluster.
+        """Give each category's share of the labelled images of an image's cluster.
 
-        With one label in a cluster, all of it has that label's category with a share of
-        1, which says how the labels were shared out and not how sure that is.
+        In a cluster with a single label, the category of that label has a share of 1:
+        shares describe the labels, and do not say how certain a category is.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, ...)
-            What `categorizer` takes.
+            Images or features, as `categorizer` takes them.
 
         Returns
         -------
@@ -239,38 +241,40 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         return self._shares[clusters]
 
     def query(self, n: int) -> NDArray[np.int64]:
-        """Which of the images of `fit` to label next.
+        """Choose which images of `fit` to label next.
 
-        First the most typical image of every cluster that has no label, large clusters
-        before small ones. Then, one by one, the least typical image without a label of
-        the cluster that is expected to hold most images of other categories: its size
-        times the share that its labels leave to them, by Laplace's rule of succession.
+        First comes the most typical image of every cluster without a label, large
+        clusters before small ones. Then, one at a time, comes the least typical
+        unlabelled image of the cluster that is expected to hold the most images of
+        other categories: its size times the share of other categories, estimated from
+        its labels by Laplace's rule of succession.
 
         Parameters
         ----------
         n : int
-            How many, at least 1.
+            Number of images, at least 1.
 
         Returns
         -------
         ndarray of shape (n,), int64
-            Row numbers, each once, none that is labelled. Fewer when no more are left.
+            Row numbers of different unlabelled images; fewer than `n` if fewer are
+            left.
 
         Raises
         ------
         AttributeError
-            If there are no images to choose from, for clusters were named.
+            If the clusters were named, so that there are no images to choose from.
         ValueError
             If `n` is less than 1.
         """
         check_is_fitted(self)
         if not hasattr(self, "_clusters"):
             raise AttributeError(
-                "Clusters were named, so there are no images to choose from; fit on "
-                "images, with the categorizer in a FrozenEstimator, to have query."
+                "Clusters were named, so there are no images to choose from; to use "
+                "query, fit on images with the categorizer in a FrozenEstimator."
             )
         if n < 1:
-            raise ValueError(f"n={n} images cannot be chosen; ask for at least 1.")
+            raise ValueError(f"query requires n >= 1, got {n}.")
         totals = self.cluster_counts_.sum(1)
         most = self.cluster_counts_.max(1, initial=0)
         sizes = np.bincount(self._clusters, minlength=len(totals))
@@ -291,7 +295,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
                 others = 1 - (most + 1) / (totals + max(2, len(self.classes_)))
                 cluster = max(waiting, key=(sizes * others).__getitem__)
                 chosen.append(waiting[cluster].pop())
-            # Reckon with a label that agrees, until there is one.
+            # Assume that the label will agree with the others.
             totals[cluster] += 1
             most[cluster] += 1
             if not waiting[cluster]:
@@ -310,15 +314,15 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         check_is_fitted(self)
         if len(self.classes_) == 0:
             raise ValueError(
-                f"There are no categories: every y in fit was {self.unlabeled!r}, "
-                "which is `unlabeled`. Label the images that query names, then fit."
+                f"There are no categories: every y in fit was {self.unlabeled!r} "
+                "(`unlabeled`). Label the images that query returns, then fit again."
             )
         validate_data(self, X, reset=False, skip_check_array=True, ensure_2d=False)
         rows = _as_floats_of(self._centers(), X)
         return np.asarray(self.categorizer_.predict(rows))
 
     def _take_features(self) -> None:
-        """As the categorizer has them: of images, it counts pixels."""
+        """Copy the categorizer's, which counts the pixels of an image."""
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.categorizer_, name):
                 setattr(self, name, getattr(self.categorizer_, name))
@@ -328,13 +332,13 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             return self.categorizer_.cluster_centers_
         except AttributeError:
             raise TypeError(
-                f"{type(self.categorizer).__name__} has no cluster_centers_, without "
-                "which a cluster has no nearest one; use DeepClusterCategorizer or "
+                f"{type(self.categorizer).__name__} has no cluster_centers_, which are "
+                "needed to find the nearest cluster; use DeepClusterCategorizer or "
                 "KMeans."
             ) from None
 
     def _decide(self, counts: NDArray[np.int64]) -> None:
-        """Majorities of clusters, and of neighbours where there is no label."""
+        """Take each cluster's majority, or the nearest cluster's if it has no label."""
         self.cluster_counts_ = counts
         self.inferred_ = counts.sum(1) == 0
         centers = self._centers()
@@ -356,15 +360,15 @@ def _is(y: NDArray[Any], value: object) -> NDArray[np.bool_]:
 
 
 def _categories(y: NDArray[Any]) -> NDArray[Any]:
-    """Labels without those that stand for none, as numbers or as text."""
+    """Labels of labelled images, as numbers or as text."""
     if y.dtype == object:
         values = y.tolist()
         kinds = sorted({type(each).__name__ for each in values})
         if len(kinds) > 1 and "str" in kinds:
             raise ValueError(
                 f"y has values of the types {', '.join(kinds)}, which cannot be "
-                "sorted; make all of them text or all of them numbers, or say with "
-                "`unlabeled` what stands for an image without a label."
+                "sorted; use only text or only numbers, or set `unlabeled` to the "
+                "value that marks an image without a label."
             )
         y = np.array(values)
     assert_all_finite(y, input_name="y")
@@ -374,7 +378,7 @@ def _categories(y: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_floats_of(centers: NDArray[Any], X: Any) -> Any:
-    """Rows as floats of the size of the centres: KMeans fails on any other."""
+    """Rows in the float type of the centres: KMeans fails on any other."""
     size = getattr(X, "dtype", None)
     if size in (np.float32, np.float64) and X.shape[1:] == centers.shape[1:]:
         return X.astype(centers.dtype, copy=False)

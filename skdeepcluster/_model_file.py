@@ -34,7 +34,7 @@ class Stored(NamedTuple):
     model: Model
     """On the CPU."""
     arrays: dict[str, NDArray[Any]]
-    """All others than those of the model."""
+    """All arrays except those of the model."""
     document: dict[str, Any]
     """What was written as JSON."""
 
@@ -45,18 +45,18 @@ def write(
     arrays: Mapping[str, NDArray[Any]],
     document: Mapping[str, Any],
 ) -> None:
-    """Write the file, which is replaced once the new one is complete.
+    """Write the file; an existing one is replaced once the new one is complete.
 
     Parameters
     ----------
     path : str or path
         The file.
     model : Model
-        Of a backbone that has a name.
+        With a named backbone.
     arrays : mapping of str to ndarray
-        To be kept beside those of the model, under other names than "model.*".
+        Stored beside those of the model; no name begins with "model.".
     document : mapping of str to object
-        Whatever JSON takes.
+        Anything that JSON can hold.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def read(path: str | os.PathLike[str]) -> Stored:
     Raises
     ------
     ValueError
-        If the file is no model, is damaged, or of another version.
+        If the file is not a model, is damaged, or has another version.
     OSError
         If it cannot be read.
     """
@@ -101,7 +101,7 @@ def read(path: str | os.PathLike[str]) -> Stored:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
-            f"{path} is no model of skdeepcluster, or is damaged ({error})."
+            f"{path} is not a skdeepcluster model, or is damaged ({error})."
         ) from error
     try:
         document = json.loads(header["document"])
@@ -119,10 +119,10 @@ def read(path: str | os.PathLike[str]) -> Stored:
 
 
 def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """What to say of a file that holds something else than it should."""
+    """The error for a file with unexpected contents."""
     reason = runtime.first_line(error)
     return ValueError(
-        f"{path} is a damaged model of skdeepcluster ({reason}); save it again."
+        f"{path} is a damaged skdeepcluster model ({reason}); save it again."
     )
 
 
@@ -145,7 +145,7 @@ def _tensors(model: Model) -> dict[str, Tensor]:
 def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
     if header.get("format") != FORMAT:
         raise ValueError(
-            f"{path} is no model of skdeepcluster: give a file that "
+            f"{path} is not a skdeepcluster model; use a file that "
             "DeepClusterCategorizer.save wrote."
         )
     version = header.get("version")
@@ -153,13 +153,13 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
         return
     if version == "1":
         raise ValueError(
-            f"{path} has format version 1, of before the first release, which is no "
-            "longer read: fit again, with skdeepcluster categorize or "
+            f"{path} has format version 1, from before the first release, which "
+            "is no longer supported: fit again, with skdeepcluster categorize or "
             "DeepClusterCategorizer.fit, and save."
         )
     raise ValueError(
-        f"{path} has format version {version!r}, and this skdeepcluster reads version "
-        f"{VERSION}: install the newer one."
+        f"{path} has format version {version!r}, but this skdeepcluster reads version "
+        f"{VERSION}; install a newer skdeepcluster."
     )
 
 
@@ -188,7 +188,7 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         raise ValueError("the limits of distances do not fit the centroids")
     for tensor in (centroids, limits):
         if tensor.dtype != torch.float32 or not tensor.isfinite().all():
-            raise ValueError("the centroids or their limits are no finite numbers")
+            raise ValueError("the centroids or their limits are not finite float32")
     return Model(
         network=backbone.body.eval().requires_grad_(False),
         architecture=architecture,
@@ -206,7 +206,7 @@ def _inputs(described: dict[str, Any], tensors: dict[str, Tensor]) -> Inputs:
     sides = (*shape, *size)
     whole = all(type(side) is int and side > 0 for side in sides)
     if not whole or len(shape) not in (1, 3) or len(size) != 2:
-        raise ValueError(f"images of shape {shape} cannot be seen as {size}")
+        raise ValueError(f"images of shape {shape} cannot be resized to {size}")
     standardize = described["standardize"]
     if standardize not in (None, "image", "dataset"):
         raise ValueError(f"pixels cannot be standardised over {standardize!r}")

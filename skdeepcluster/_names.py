@@ -18,19 +18,19 @@ _CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # also halves of characters, and line sepa
 
 
 def check_name(name: object, what: str) -> str:
-    """The name, if it can go into a table, a page and to a terminal as it is.
+    """Return a name that tables, pages and terminals can show as it is.
 
     Parameters
     ----------
     name : object
-        What is to be a name.
+        The proposed name.
     what : str
-        What it is, for the error: "the name of cluster 3".
+        What the error calls it, such as "the name of cluster 3".
 
     Raises
     ------
     ValueError
-        If it is no text, blank, longer than a line, or has control characters.
+        If it is not text, is blank, spans lines, or has control characters.
     """
     if not isinstance(name, str):
         raise ValueError(f"{what} is {name!r}, which is not text; give text.")
@@ -38,18 +38,18 @@ def check_name(name: object, what: str) -> str:
         raise ValueError(f"{what} is empty; give text, or leave the cluster out.")
     if any(unicodedata.category(character) in _CONTROLS for character in name):
         raise ValueError(
-            f"{what} holds control characters, such as a line's end; leave them out."
+            f"{what} has control characters, such as a line break; remove them."
         )
     return name
 
 
 def check_names(names: Mapping[int, str], n_clusters: int) -> dict[int, str]:
-    """The names, by cluster in rising order.
+    """The names, in the order of their clusters.
 
     Raises
     ------
     ValueError
-        If a cluster is not there, or its name cannot be one.
+        If a cluster does not exist, or a name is invalid.
     """
     for cluster, name in names.items():
         if cluster not in range(n_clusters):
@@ -62,7 +62,7 @@ def check_names(names: Mapping[int, str], n_clusters: int) -> dict[int, str]:
 
 
 def to_json(names: Mapping[int, str], n_clusters: int) -> list[list[Any]]:
-    """Checked names as pairs, for in JSON the keys of a mapping are text."""
+    """Checked names as pairs, because the keys of a JSON mapping are text."""
     return [[cluster, name] for cluster, name in check_names(names, n_clusters).items()]
 
 
@@ -73,10 +73,10 @@ def from_json(pairs: list[list[Any]], n_clusters: int) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Names:
-    """What a table of names says."""
+    """The content of a table of names."""
 
     categories: dict[int, str] = field(default_factory=dict)
-    """Of clusters that are named."""
+    """The names of named clusters."""
     excluded: frozenset[int] = frozenset()
     """Images that do not belong to their cluster, as row numbers."""
 
@@ -107,12 +107,13 @@ def read_names(
     Parameters
     ----------
     path : str or path
-        CSV, in UTF-8, with commas or semicolons, and the columns `cluster` and
-        `category`; clusters of the same category are one. A cluster that is left out,
-        or whose category is empty, has no name. A column `excluded` may list images
-        that do not belong to their cluster, as row numbers with spaces between.
+        A CSV file in UTF-8, separated by commas or semicolons, with the columns
+        `cluster` and `category`; clusters of the same category are merged. A cluster
+        that is left out, or whose category is empty, has no name. A column `excluded`
+        may list images that do not belong to their cluster, as row numbers separated
+        by spaces.
     n_clusters : int
-        Clusters that there are.
+        Number of clusters.
     labels : ndarray of shape (n_images,)
         The cluster of each image.
 
@@ -123,7 +124,7 @@ def read_names(
     Raises
     ------
     ValueError
-        If the table is another, or names what is not there.
+        If it is not such a table, or names a cluster or image that does not exist.
     OSError
         If it cannot be read.
     """
@@ -134,7 +135,7 @@ def read_names(
         cluster = _number(values["cluster"], n_clusters, f"{where}: cluster")
         if cluster in seen:
             raise ValueError(
-                f"{where}: cluster {cluster} is there twice; name it once."
+                f"{where}: cluster {cluster} is listed twice; list it once."
             )
         seen.add(cluster)
         if category := values["category"]:
@@ -149,8 +150,8 @@ def _records(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, str]
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if not {"cluster", "category"} <= set(header):
         raise ValueError(
-            f"{path} has no columns cluster and category in its first line; the report "
-            "exports such a table."
+            f"The first line of {path} does not name the columns cluster and category; "
+            "use names.csv as the report exports it."
         )
     for number, row in enumerate(rows[1:], 2):
         where, values = f"{path}, line {number}", [value.strip() for value in row]
@@ -158,8 +159,8 @@ def _records(path: str | os.PathLike[str]) -> Iterator[tuple[str, dict[str, str]
             continue
         if len(values) != len(header):
             raise ValueError(
-                f"{where}: it has {len(values)} fields, and the first line "
-                f"{len(header)}; put a category with a comma into quotation marks."
+                f"{where}: it has {len(values)} fields, but the first line has "
+                f"{len(header)}; put a category with a comma in quotation marks."
             )
         yield where, dict(zip(header, values, strict=True))
 
@@ -173,11 +174,11 @@ def _rows(path: str | os.PathLike[str]) -> list[list[str]]:
             return list(csv.reader(file, delimiter=delimiter, strict=True))
     except UnicodeDecodeError:
         raise ValueError(
-            f"{path} is no text in UTF-8; save it as such (in Excel: CSV UTF-8)."
+            f"{path} is not UTF-8 text; save it as UTF-8 (in Excel: CSV UTF-8)."
         ) from None
     except csv.Error as error:
         raise ValueError(
-            f"{path} is no table of commas or semicolons ({error})."
+            f"{path} is not a table separated by commas or semicolons ({error})."
         ) from None
 
 
@@ -190,7 +191,7 @@ def _excluded(
         if labels[image] != cluster:
             raise ValueError(
                 f"{where}: image {image} is in cluster {labels[image]}; the table may "
-                "be of another fit."
+                "belong to another fit."
             )
         yield image
 
@@ -198,5 +199,5 @@ def _excluded(
 def _number(text: str, n: int, what: str) -> int:
     """A number from 0 to n - 1."""
     if not (re.fullmatch(r"[0-9]{1,15}", text) and int(text) < n):
-        raise ValueError(f"{what} {text!r} is none of the numbers 0 to {n - 1}.")
+        raise ValueError(f"{what} {text!r} is not a number from 0 to {n - 1}.")
     return int(text)

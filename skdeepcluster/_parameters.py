@@ -39,7 +39,7 @@ _DEFAULTS: dict[str, type[BaseEstimator]] = {
 
 
 def part_of(est: DeepClusterCategorizer, name: str) -> Any:
-    """The object that a parameter is, or stands for where its value is None."""
+    """The value of a parameter, or the default object that None stands for."""
     value = getattr(est, name)
     return _DEFAULTS[name]() if value is None else value
 
@@ -47,7 +47,7 @@ def part_of(est: DeepClusterCategorizer, name: str) -> Any:
 def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
     """Set parameters such as ``objective__first__temperature``, and give the estimator.
 
-    Where the object is not there, the default one is put in its place.
+    Where the object is None, the default one takes its place.
 
     Raises
     ------
@@ -61,15 +61,15 @@ def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
             setattr(est, part, _DEFAULTS[part]())
         elif not isinstance(value, BaseEstimator):
             raise ValueError(
-                f"{key} is of no object: {part}={value!r} has no parameters; give one "
-                "that has, or leave it out."
+                f"{key} cannot be set: {part}={value!r} has no parameters; use an "
+                f"object that has, or leave out {key}."
             )
     est.set_params(**parameters)
     return est
 
 
 def check_parts(est: DeepClusterCategorizer) -> None:
-    """Raise ValueError where an object is ill-set, or contradicts a parameter."""
+    """Raise ValueError if an object is invalid, or contradicts a parameter."""
     if isinstance(est.augmentation, Augmentation):
         est.augmentation._validate()
     if est.stopping is not None:
@@ -81,16 +81,17 @@ def check_parts(est: DeepClusterCategorizer) -> None:
             raise ValueError(
                 f"objective={part} classifies embeddings by their centroids, which "
                 f"pca_components={est.pca_components} puts into another space; set "
-                "pca_components=None, or another objective (the default has this one "
-                "as its second stage), such as SwappedPrediction()."
+                "pca_components=None or use another objective (the default has this "
+                "one as its second stage), such as SwappedPrediction()."
             )
 
 
 def to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the parameters can be kept without code, and is of use to predict.
+    """The parameters that a file can hold without code, and that matter later.
 
-    `weights` have been learnt from, a `random_state` that is not an int cannot be
-    repeated, and an object of a class of the user's own is code: they become None.
+    These become None: `weights`, which training has replaced; a `random_state` that
+    is not an int, which cannot be repeated; and objects of a user's class, which are
+    code.
     """
     kept = dict(parameters)
     kept["weights"] = None
@@ -110,7 +111,7 @@ def from_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     KeyError, TypeError, AttributeError
-        If they are no such parameters.
+        If they are not what `to_json` writes.
     """
     found = {name: _rebuilt(value) for name, value in parameters.items()}
     found["weights"] = found["checkpoint"] = None  # no file that a header names
@@ -123,7 +124,7 @@ def is_ours(value: BaseEstimator) -> bool:
 
 
 def _is_known(value: Any) -> bool:
-    """Whether a file can hold it: no object of a user's class, and made of none."""
+    """Whether a file can hold it: it has no part of a user's own class."""
     if not isinstance(value, BaseEstimator):
         return True
     return is_ours(value) and all(map(_is_known, value.get_params(deep=False).values()))

@@ -1,4 +1,4 @@
-"""What all pixels of a set are like; the set may be larger than memory."""
+"""Statistics of all pixels of a set, which may be larger than memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLOCK = 2**22  # pixels read at a time
 def pixel_statistics(
     rows: NDArray[Any], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over the set, a value a channel (or a feature).
+    """Mean and standard deviation over the set, per channel (or feature).
 
     Blocks are merged as in Chan, Golub & LeVeque (1983), "Algorithms for computing
     the sample variance". scikit-learn's StandardScaler may find a constant channel's

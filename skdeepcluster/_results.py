@@ -29,7 +29,7 @@ class Results:
     Parameters
     ----------
     folder : path
-        Made when the first file is written.
+        Created when the first file is written.
 
     Attributes
     ----------
@@ -47,12 +47,12 @@ class Results:
         est.save(self._new(_MODEL, what))
 
     def read_clusters(self, labels: NDArray[Any]) -> pd.DataFrame:
-        """Read ``clusters.csv``, which has to hold these clusters.
+        """Read ``clusters.csv``, which must hold these clusters.
 
         Raises
         ------
         ValueError
-            If it holds others.
+            If it holds other clusters.
         """
         path = self.folder / "clusters.csv"
         dtypes: Mapping[str, Any] = {"image": str, "frame": "Int64", "slice": "Int64"}
@@ -92,8 +92,8 @@ class Results:
         )["series"]
         if len(series) != n_images:
             raise ValueError(
-                f"{path} has {len(series)} images, and clusters.csv {n_images}; run "
-                "skdeepcluster categorize again."
+                f"{path} has {len(series)} images, but clusters.csv has {n_images}; "
+                "run skdeepcluster categorize again."
             )
         return series
 
@@ -107,7 +107,7 @@ class Results:
             return
         votes = series_vote(categories, series)
         if len(votes):
-            what = "the category of most images of each series of index.csv"
+            what = "the most frequent category of each series of index.csv"
             write_table(self._new("series.csv", what), votes, float_format="%.5f")
 
     def write_page(
@@ -116,7 +116,7 @@ class Results:
         """Write ``report.html``."""
         from skdeepcluster.review._report import write_page
 
-        what = "the clusters, to look at and to name in a browser"
+        what = "the clusters, to inspect and name in a browser"
         write_page(self._new("report.html", what), images, assignment, centers)
 
     def draw(
@@ -139,18 +139,18 @@ class Results:
         history = TrainingHistoryDisplay(est.history_, scores).plot()
         for name, display, what in (
             ("montage.png", montage, "the most typical images of each cluster"),
-            ("history.png", history, "how learning went"),
+            ("history.png", history, "loss, NMI and cluster sizes over the epochs"),
         ):
             with replacing(self._new(name, what)) as unfinished:
                 display.figure_.savefig(unfinished, format="png")
             plt.close(display.figure_)
 
     def remove_unfinished(self) -> None:
-        """Remove what runs have left that were killed while they wrote these files."""
+        """Remove partial files of runs that were killed while writing."""
         for name in self.written:
             for path in self.folder.glob(f"{name}.*.unfinished"):
                 with suppress(FileNotFoundError):
-                    if path.stat().st_mtime < self._began:  # by no process that lives
+                    if path.stat().st_mtime < self._began:  # of no running process
                         path.unlink()
 
     def _new(self, name: str, what: str) -> Path:
@@ -167,6 +167,6 @@ def load_model(path: Path) -> DeepClusterCategorizer:
     file = path / _MODEL if path.is_dir() else path
     if not file.exists():
         raise FileNotFoundError(
-            f"There is no model {file}; give what skdeepcluster categorize wrote."
+            f"There is no model {file}; use one that skdeepcluster categorize wrote."
         )
     return DeepClusterCategorizer.load(file)

@@ -38,24 +38,24 @@ class SavingMixin(BaseEstimator):
         """Write the fitted model to one safetensors file, without pickle or code.
 
         It holds the network, the centroids, the labels and history of the fit, and
-        the parameters. Left out: callbacks, `checkpoint`, `weights` (the network has
-        learnt from them), an `objective`, `augmentation` or `stopping` of a class of
-        your own, and a `random_state` that is not an int. :meth:`load` reads it on any
-        machine; no image is in it.
+        the parameters, but no images. Left out are callbacks, `checkpoint`, `weights`
+        (training has replaced them), an `objective`, `augmentation` or `stopping` of
+        your own class, and a `random_state` that is not an int. :meth:`load` reads the
+        file on any machine.
 
         Parameters
         ----------
         path : str or path
-            The file, conventionally ``*.safetensors``. Replaced if it exists, once
-            the new one is complete.
+            The file, conventionally ``*.safetensors``. An existing file is replaced
+            once the new one is complete.
 
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If called before `fit`.
         ValueError
-            If `backbone` is a callable: its code cannot be saved; or if `names_` has
-            a name that cannot be one.
+            If `backbone` is a callable, whose code cannot be saved, or `names_` has an
+            invalid name.
 
         Examples
         --------
@@ -75,8 +75,9 @@ class SavingMixin(BaseEstimator):
         for backbone in (self.model_.architecture.backbone, self.backbone):
             if callable(backbone):
                 raise ValueError(
-                    f"backbone={backbone!r} is code, which a model file does not hold; "
-                    "use pickle or joblib for this estimator, or a backbone by name."
+                    f"backbone={backbone!r} is code, which a model file cannot hold; "
+                    "use pickle or joblib for this estimator, or choose a backbone by "
+                    "name."
                 )
         attributes = {name: getattr(self, name) for name in _VALUES}
         try:
@@ -103,13 +104,13 @@ class SavingMixin(BaseEstimator):
         Returns
         -------
         DeepClusterCategorizer
-            Fitted. On the device that its parameter `device` asks for where there
-            is one, else on the CPU with a warning.
+            The fitted estimator, on the device of its parameter `device`, or, with a
+            warning, on the CPU if this machine lacks that device.
 
         Raises
         ------
         ValueError
-            If the file is no such model, is damaged, or comes from another version.
+            If the file is not such a model, is damaged, or has another version.
         OSError
             If it cannot be read.
         """
@@ -134,14 +135,14 @@ class SavingMixin(BaseEstimator):
         for name in _ARRAYS:
             labels = arrays[name]
             if labels.ndim != 1 or labels.dtype != np.int64 or (labels < 0).any():
-                raise ValueError(f"{name} are no labels")
+                raise ValueError(f"{name} does not hold labels")
             setattr(self, name, labels)
         if (self.labels_ >= self.n_clusters_).any():
-            raise ValueError("labels_ has clusters that are not there")
+            raise ValueError("labels_ has clusters that do not exist")
         if self.n_features_in_ != math.prod(self.image_shape_):
             raise ValueError("n_features_in_ does not fit the images")
         if self.reader_ is not None and not set(self.reader_) <= _READER:
-            raise ValueError("reader_ has settings that no reader takes")
+            raise ValueError("reader_ has unknown settings")
         if "feature_names_in_" in attributes:
             names = np.array(attributes["feature_names_in_"], dtype=object)
             self.feature_names_in_ = names
@@ -150,7 +151,7 @@ class SavingMixin(BaseEstimator):
         self.embedding_ = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What lies on a GPU as on the CPU: other machines have none."""
+        """The state on the CPU, for machines without a GPU."""
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = self.model_.to(torch.device("cpu"))

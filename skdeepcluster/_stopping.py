@@ -15,16 +15,19 @@ _ROUNDING = 1e-9  # the NMI of equal assignments may fall short of 1 by as much
 class Stability(BaseEstimator):
     """Stop when the assignments of consecutive epochs agree, as in LDPO.
 
-    The assignment of an epoch is compared with that of the epoch before. Stable
-    assignments are not pure ones: this saves time, and tells nothing of the clusters.
+    The assignment of each epoch is compared with that of the epoch before. Stable
+    clusters need not be pure: stopping saves time, and says nothing about quality.
 
     Parameters
     ----------
     nmi : float or None, default=0.9
-        Least normalised mutual information, in (0, 1]; None does not look at it.
+        Smallest normalised mutual information (NMI) of two stable assignments, in
+        (0, 1]; it is 1 for equal assignments and near 0 for unrelated ones. None
+        ignores it.
     purity : float or None, default=0.9
-        Least purity, with the clusters of the epoch before as classes, in (0, 1]; None
-        does not look at it.
+        Smallest purity of a stable assignment, with the clusters of the epoch before
+        as classes, in (0, 1]: the share of images in the most frequent class of their
+        cluster. None ignores it.
     patience : int, default=2
         Consecutive stable epochs required before stopping, at least 1.
 
@@ -36,7 +39,7 @@ class Stability(BaseEstimator):
     ----------
     Wang, X. et al. (2017). "Unsupervised Joint Mining of Deep Features and Image Labels
     for Large-Scale Radiology Image Categorization and Scene Recognition". WACV. The
-    thresholds are ours, for none could be found there.
+    thresholds are ours, as we found none there.
 
     Examples
     --------
@@ -67,8 +70,8 @@ class Stability(BaseEstimator):
         self._validate_params()
         if self.nmi is None and self.purity is None:
             raise ValueError(
-                "Stability(nmi=None, purity=None) looks at nothing; give at least one "
-                "of the two, or stopping=None."
+                "Stability(nmi=None, purity=None) compares nothing; set at least one "
+                "of the two, or use stopping=None."
             )
 
     def _is_reached(self, nmi: Sequence[float], purity: Sequence[float]) -> bool:

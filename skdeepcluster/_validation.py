@@ -1,4 +1,4 @@
-"""What comes in as images: folded to rows, or refused with what would do."""
+"""Check images and reshape them to rows, or say how to fix them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def fold(
     Parameters
     ----------
     X : array-like
-        What the user gave.
+        What the user passed.
     image_shape : tuple of int or None
         Shape of an image where rows are images.
 
     Returns
     -------
     rows : array-like of shape (n, n_features)
-        A view where X is an array; what is no picture is passed through, for
-        scikit-learn's own validation.
+        A view if X is an array; X with fewer than 3 dimensions is returned as it is,
+        for scikit-learn's own validation.
     shape : tuple of three int or None
         None for feature vectors.
 
@@ -57,7 +57,7 @@ def fold(
         if expected is not None and len(given) == 2 and given[1] != math.prod(expected):
             raise ValueError(
                 f"image_shape={image_shape} has {math.prod(expected)} pixel values, "
-                f"and the rows of X have {given[1]}; give the shape that they were "
+                f"but the rows of X have {given[1]}; give the shape that they were "
                 "flattened from."
             )
         return X, expected
@@ -70,14 +70,14 @@ def fold(
         )
     if len(given) > 4 or (len(given) == 4 and given[3] not in (1, 3)):
         raise ValueError(
-            f"{_ACCEPTED}. Got shape {given}; of volumes and films, give each slice "
-            "or frame as an image of its own."
+            f"{_ACCEPTED}. Got shape {given}; pass each slice of a volume, or frame "
+            "of a film, as a separate image."
         )
     shape = _normal_shape(given[1:])
     if expected is not None and shape != expected:
         raise ValueError(
-            f"image_shape={image_shape}, and X has images of shape {given[1:]}; leave "
-            "image_shape out, or give flat rows."
+            f"image_shape={image_shape}, but X has images of shape {given[1:]}; leave "
+            "out image_shape, or pass flat rows."
         )
     rows = np.asarray(X)
     return rows.reshape(len(rows), math.prod(shape)), shape
@@ -109,7 +109,7 @@ def check_finite(rows: NDArray[Any]) -> None:
         remedy = "scale the pixels, or clip them with np.clip"
     else:
         problem = "NaN" if math.isnan(value) else "inf"
-        remedy = "replace such pixels, with np.nan_to_num for one, or leave images out"
+        remedy = "replace such pixels, with np.nan_to_num, or leave out these images"
     raise ValueError(f"X contains {problem}, first in image {image}; {remedy}.")
 
 
@@ -121,8 +121,8 @@ def on_another_scale(
 ) -> bool:
     """Whether pixels are far from those that a set was standardised with.
 
-    Such as [0, 1] where 0 to 255 was fitted. Judged on some of the images; blank
-    ones never are far.
+    For example, [0, 1] after a fit on 0 to 255. Judged on some of the images; blank
+    ones are never far.
     """
     sample = rows[:: max(1, len(rows) // _SCALE_SAMPLE)]
     found_mean, found_std = pixel_statistics(sample, shape)

@@ -1,4 +1,4 @@
-"""What the library warns of, and whose line is blamed."""
+"""The texts of warnings, and the line of code that they point to."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _INSIDE = tuple(
 
 
 class CollapseWarning(ConvergenceWarning):
-    """One cluster takes nearly all images, or the clusters are not learnt."""
+    """One cluster takes nearly all images, or the network does not learn them."""
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn as from the line that called the library, however deep it is in there."""
+    """Warn with the line that called the library, however deep the call is."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_code.co_filename.startswith(_INSIDE):
         level, frame = level + 1, frame.f_back
@@ -31,116 +31,119 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def collapse(found: str) -> str:
-    """Clusters have become meaningless; `found` says how that shows."""
+    """Clusters have become meaningless; `found` names the sign of it."""
     return (
         f"The clusters seem to have collapsed: {found}. Try smaller batches "
         "(batch_size=64), another learning_rate, milder augmentation, fewer clusters, "
-        "standardize='dataset' or the defaults, which collapse least; where nearly all "
-        "images are alike, it is as it should be."
+        "standardize='dataset' or the defaults, which collapse least. If nearly all "
+        "images are alike, this is expected."
     )
 
 
 def little_learnt(loss: float, guessing: float) -> str:
     """The loss of the last epoch is nearly that of guessing, in nats."""
     return (
-        f"Little was learnt: the loss is {loss:.2f} and that of guessing "
-        f"{guessing:.2f}. With few images there are few steps in an epoch: raise "
-        "n_epochs, or lower batch_size. Otherwise try milder augmentation; images of "
-        "noise cannot be learnt."
+        f"Little was learnt: the loss is {loss:.2f}, and that of guessing is "
+        f"{guessing:.2f}. With few images an epoch has few steps: raise n_epochs or "
+        "lower batch_size. Otherwise try milder augmentation; pure noise cannot be "
+        "learnt."
     )
 
 
 def tiny_clusters(n_clusters: int, median: float) -> str:
-    """Half of the clusters have next to no images."""
+    """Half of the clusters have hardly any images."""
     return (
-        f"Half of the {n_clusters} clusters have no more than {median:.0f} images, so "
-        "that hardly anything was grouped; try a smaller n_clusters."
+        f"Half of the {n_clusters} clusters have at most {median:.0f} images, so "
+        "hardly anything was grouped; try a smaller n_clusters."
     )
 
 
 def mixed_clusters(n_clusters: int, share: float) -> str:
-    """Most of the variance is left within the clusters."""
+    """Most of the variance remains within the clusters."""
     return (
-        f"{share:.0%} of the variance of the embedding is left within the {n_clusters} "
-        "clusters, so that there are probably far more kinds of images than that; try "
-        "a larger n_clusters (the paper's is 8 times the number of categories), or "
+        f"{share:.0%} of the variance of the embedding remains within the {n_clusters} "
+        "clusters, so there are probably far more kinds of images than clusters; try "
+        "a larger n_clusters (the paper uses 8 times the number of categories) or "
         "more n_epochs."
     )
 
 
 def diverged(learning_rate: float) -> str:
-    """An epoch was done again at half the rate; that before is given."""
+    """An epoch was repeated with half of this learning rate."""
     return (
         "Learning diverged: a loss, a weight or an embedding was not finite. The epoch "
-        f"was done again at half of learning_rate={learning_rate}, and fit goes on so; "
-        "history_ shows the rates. A lower learning_rate or precision='float32' may "
-        "avoid it."
+        f"was repeated with half of learning_rate={learning_rate}, and fit continues "
+        "at that rate; history_ shows the rates. A lower learning_rate or "
+        "precision='float32' may avoid this."
     )
 
 
 def gave_up(n_halvings: int, n_epochs: int) -> str:
-    """Halving the rate so many times did not help."""
-    tried = f", also with the rate halved {n_halvings} times," if n_halvings else ""
+    """Learning diverged however often the rate was halved."""
+    tried = f", even with the rate halved {n_halvings} times," if n_halvings else ""
     return (
-        f"Learning diverged{tried} and has ended with the {n_epochs} epochs before. "
-        "Try a much lower learning_rate, precision='float32', or another standardize."
+        f"Learning diverged{tried} and stopped; the model is the one after "
+        f"{n_epochs} epochs. Try a much lower learning_rate, precision='float32' or "
+        "another standardize."
     )
 
 
 def checkpoint_not_read(path: Path, reason: str) -> str:
     """A checkpoint is damaged or of another version."""
     return (
-        f"The checkpoint {path} cannot be used ({reason}); the fit begins anew, and "
-        "replaces it."
+        f"The checkpoint {path} cannot be used ({reason}); the fit starts from the "
+        "beginning and replaces it."
     )
 
 
 def checkpoint_not_written(path: Path, reason: str) -> str:
-    """The disk is full, say."""
+    """For example, the disk is full."""
     return (
-        f"The checkpoint {path} cannot be written ({reason}); the fit goes on, and "
-        "after an interruption from the last one that could."
+        f"The checkpoint {path} cannot be written ({reason}); the fit continues, but "
+        "after an interruption it would resume from an older checkpoint."
     )
 
 
 def checkpoint_not_removed(path: Path, reason: str) -> str:
-    """The folder has become read-only, say."""
-    return f"The checkpoint {path} is needed no more, and cannot be removed ({reason})."
+    """For example, the folder has become read-only."""
+    return (
+        f"The checkpoint {path} is no longer needed, but cannot be removed ({reason})."
+    )
 
 
 def gone_on_elsewhere(differing: list[str]) -> str:
-    """The rest of a fit is done with other hardware or software."""
+    """A fit resumes with other hardware or software."""
     return (
-        "The fit goes on from a checkpoint that was written with other "
-        f"{', '.join(differing)}: sums may be rounded otherwise, so that it may end "
-        "with other clusters than without the interruption."
+        "The fit resumes from a checkpoint that was written with different "
+        f"{', '.join(differing)}: sums may be rounded differently, so the clusters may "
+        "differ from those of an uninterrupted fit."
     )
 
 
 def unfinished_fits(folder: Path, n_files: int, n_bytes: int) -> str:
-    """Checkpoints of fits that did not end lie about."""
+    """Checkpoints of unfinished fits take up space."""
     return (
-        f"{folder} has {n_files} checkpoint(s) of other fits that have not ended, "
-        f"{n_bytes / 2**20:,.0f} MiB; skdeepcluster.remove_checkpoints removes them."
+        f"{folder} has {n_files} checkpoint(s) of other, unfinished fits "
+        f"({n_bytes / 2**20:,.0f} MiB); skdeepcluster.remove_checkpoints removes them."
     )
 
 
 def another_scale(estimator: str, mean: float, std: float) -> str:
-    """Pixels are far from those of the fit, whose mean and deviation these are."""
+    """Pixels are far from those of the fit, which had this mean and deviation."""
     return (
-        "The pixels of X are on quite another scale than those that "
+        "The pixels of X are on a very different scale from those that "
         f"{estimator} was fitted on (mean {mean:.3g}, standard deviation {std:.3g}), "
-        "so the clusters may be wrong; give them in the units of the fit."
+        "so the clusters may be wrong; use the same units as in fit."
     )
 
 
 def put_on_the_cpu(problem: str) -> str:
-    """A model's device is not there."""
+    """A model's device is missing on this machine."""
     return f"{problem} The model was put on the CPU."
 
 
 def blank_rows(rows: list[int], n_files: int) -> str:
-    """Files that give no image, by the rows that stay blank."""
+    """Some files give no image, so their rows stay blank."""
     some = ", ".join(map(str, rows[:10]))
     return (
         f"{len(rows)} of {n_files} files give no image, and are blank: row {some}"

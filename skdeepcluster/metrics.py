@@ -1,9 +1,12 @@
-"""How pure clusters are, against labels that training never saw.
+"""How well clusters match labels that training never saw.
 
-Purity and NMI compare only at an equal number of clusters and of images: both rise
-with the number of clusters, purity up to 1 when every image has one of its own, and
-on random labels too. :func:`sklearn.metrics.adjusted_mutual_info_score` is adjusted
-for chance and stays near 0 there.
+Purity is the share of images in the most frequent class of their cluster. NMI, the
+normalised mutual information of clusters and classes, is 1 where they are equal and
+near 0 where they are unrelated. Compare either only between equal numbers of clusters
+and of images: both rise with the number of clusters, even on random labels, and purity
+reaches 1 when every image is a cluster of its own.
+:func:`sklearn.metrics.adjusted_mutual_info_score` is adjusted for chance and stays near
+0 on random labels.
 """
 
 from __future__ import annotations
@@ -39,13 +42,13 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
     labels_true : array-like of shape (n_samples,)
         Classes: integers, strings or anything else that can be sorted.
     labels_pred : array-like of shape (n_samples,)
-        Clusters. Their names do not matter.
+        Clusters; how they are numbered or named does not matter.
 
     Returns
     -------
     float
-        In (0, 1]. At least the share of the most frequent class, and 1 when no
-        cluster holds two classes, as for clusters of one image each.
+        In (0, 1]. At least the share of the most frequent class, and 1 if no
+        cluster holds two classes, for example if each has one image.
 
     Raises
     ------
@@ -54,8 +57,8 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
 
     See Also
     --------
-    sklearn.metrics.adjusted_mutual_info_score : Adjusted for chance, so that it can
-        be compared between numbers of clusters; purity can not.
+    sklearn.metrics.adjusted_mutual_info_score : Adjusted for chance, so unlike purity
+        it can be compared between different numbers of clusters.
 
     Examples
     --------
@@ -75,8 +78,8 @@ purity_scorer = make_scorer(cluster_purity_score)
 """Scorer of :func:`cluster_purity_score` on ``estimator.predict(X)``.
 
 For ``scoring=`` in :func:`~sklearn.model_selection.cross_validate` and grid searches.
-scikit-learn gives clusterers unshuffled folds by default, and archives come sorted:
-shuffle, or group by patient.
+By default, scikit-learn does not shuffle the folds for clusterers, and archives are
+sorted: shuffle, or group by patient.
 """
 
 nmi_scorer = make_scorer(normalized_mutual_info_score)
@@ -87,10 +90,10 @@ nmi_scorer = make_scorer(normalized_mutual_info_score)
 
 
 def pseudo_label_monitor() -> ScoringMonitor:
-    """Make the callback that scores every epoch's own assignment against `y`.
+    """Make a callback that scores the assignment of every epoch against `y`.
 
-    Unlike `purity_scorer`, it costs no pass over the images: it reads the ``labels_``
-    that an epoch was trained on.
+    Unlike `purity_scorer`, it needs no extra pass over the images: it reads the
+    ``labels_`` that the epoch was trained on.
 
     Returns
     -------

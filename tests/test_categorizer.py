@@ -383,8 +383,8 @@ def test_memmap_is_never_materialised(quick, digits, tmp_path, monkeypatch):
     ("shape", "message"),
     [
         ((20, 3, 8, 8), r"channels on axis 1.*np\.moveaxis\(X, 1, -1\)"),
-        ((20, 8, 8, 5), r"\(20, 8, 8, 5\); of volumes and films"),
-        ((20, 2, 8, 8, 1), "of volumes and films"),
+        ((20, 8, 8, 5), r"\(20, 8, 8, 5\); pass each slice"),
+        ((20, 2, 8, 8, 1), "pass each slice of a volume"),
         ((20, 0, 8), "have no pixels"),
         ((20, 8, 0, 3), "have no pixels"),
         ((20, 0), r"0 feature\(s\)"),
@@ -905,7 +905,7 @@ def test_from_recipe():
     assert (est.backbone, est.n_clusters, est.n_epochs) == ("vgg16_bn", 3, 1)
     other = DeepClusterCategorizer.from_recipe("deepmcat")
     assert est.augmentation is not other.augmentation
-    with pytest.raises(ValueError, match="no recipe 'slow'; there are deepcluster, "):
+    with pytest.raises(ValueError, match="no recipe 'slow'; use one of deepcluster, "):
         DeepClusterCategorizer.from_recipe("slow")
 
 
@@ -955,7 +955,7 @@ def test_from_recipe_sets_parameters_of_objects():
         ({"n_views": 0}, "'n_views' parameter"),
         ({"stopping": Stability(nmi=1.5)}, "'nmi' parameter of Stability"),
         ({"stopping": Stability(patience=0)}, "'patience' parameter of Stability"),
-        ({"stopping": Stability(nmi=None, purity=None)}, "looks at nothing"),
+        ({"stopping": Stability(nmi=None, purity=None)}, "compares nothing"),
         (
             {"objective": CentroidClassification(), "pca_components": 8},
             "pca_components=8 puts into another space; set pca_components=None",
@@ -974,7 +974,7 @@ def test_bad_parameters_are_named(parameters, message, quick, digits):
 def test_a_blind_network_warns_of_collapse_once(quick, digits):
     """A learning rate of nearly nothing: the loss stays that of guessing."""
     quick.set_params(learning_rate=1e-12, n_epochs=8)
-    with pytest.warns(CollapseWarning, match=r"loss .* that of guessing") as record:
+    with pytest.warns(CollapseWarning, match=r"loss .* as high as guessing") as record:
         quick.fit(digits[0])
     assert len(record) == 1
     assert "batch_size=64" in str(record[0].message)
@@ -1021,9 +1021,9 @@ def test_no_collapse_before_the_fifth_epoch(quick, digits):
 def test_pixels_on_another_scale_warn(factor, quick, digits):
     X = digits[0].astype(np.float64)
     quick.set_params(standardize="dataset", n_epochs=1).fit(X)
-    with pytest.warns(UserWarning, match="another scale"):
+    with pytest.warns(UserWarning, match="a very different scale"):
         quick.predict(X * factor)
-    with pytest.warns(UserWarning, match="another scale"):
+    with pytest.warns(UserWarning, match="a very different scale"):
         quick.transform(X + 500)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

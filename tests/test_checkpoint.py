@@ -412,7 +412,7 @@ def test_a_damaged_checkpoint_is_not_used(damage, X, folder):
     (path,) = folder.glob("*.checkpoint")
     damage(path)
     watching = Interrupting()
-    with pytest.warns(UserWarning, match=r"cannot be used .*; the fit begins anew"):
+    with pytest.warns(UserWarning, match=r"cannot be used .*; the fit starts from the"):
         est.set_callbacks(watching).fit(X)
     assert watching.seen == [0, 1, 2, 3]
     assert_same(est, undisturbed)
@@ -515,8 +515,8 @@ def test_what_others_left_is_named_once(X, folder, recwarn):
     for _ in range(2):
         quickest(folder, n_epochs=1).fit(X)
     (warning,) = recwarn
-    assert "has 2 checkpoint(s) of other fits" in str(warning.message)
-    assert "2 MiB; skdeepcluster.remove_checkpoints" in str(warning.message)
+    assert "has 2 checkpoint(s) of other, unfinished fits" in str(warning.message)
+    assert "2 MiB); skdeepcluster.remove_checkpoints" in str(warning.message)
     removed = remove_checkpoints(folder)
     assert [path.name for path in removed] == [
         "a.checkpoint",
@@ -535,7 +535,7 @@ def test_other_hardware_or_software_is_warned_of(X, folder, monkeypatch):
     elsewhere = {**found, "threads": 99, "versions": ["0"]}
     monkeypatch.setattr(_checkpoint, "_surroundings", lambda device: elsewhere)
     watching = Interrupting()
-    with pytest.warns(UserWarning, match="with other threads, versions: sums may"):
+    with pytest.warns(UserWarning, match="with different threads, versions: sums may"):
         est.set_callbacks(watching).fit(X)
     assert watching.seen == [2, 3]
     assert_same(est, undisturbed)
@@ -550,7 +550,7 @@ def test_what_objectives_keep_has_to_be_plain(X, folder):
             return super().loss(*args)
 
     quickest(objective=Listing()).fit(X)
-    with pytest.raises(ValueError, match=r"cannot hold what Listing.losses_ is; keep"):
+    with pytest.raises(ValueError, match=r"cannot hold Listing.losses_; keep"):
         quickest(folder, objective=Listing()).fit(X)
 
 

@@ -123,7 +123,7 @@ def bad_inputs(folder):
         (["nan.npy"], "X contains NaN"),
         (
             ["good.npy", "--labels", "two.npy"],
-            "shape (2, 8, 8), and there are 9 images",
+            "shape (2, 8, 8), but there are 9 images",
         ),
         (["good.npy", "--recipe", "slow"], "There is no recipe 'slow'"),
         (["good.npy", "--device", "gpu"], "device='gpu' cannot be used"),
@@ -243,7 +243,7 @@ def test_categorize_and_assign_an_archive(cine_folder, tmp_path, capsys):
     assert main(["categorize", str(cine_folder), *QUICK, "-o", str(out)]) == 0
     rows = read_csv(out / "clusters.csv")
     assert [row["image"] for row in rows] == [f"IM{n:02}" for n in range(0, 80, 2)]
-    assert "BurnedInAnnotation: YES of 0 images, not said of 40" in (
+    assert "BurnedInAnnotation: YES for 0 images, not stated for 40" in (
         capsys.readouterr().out
     )
     for model in (out, out / "model.safetensors"):
@@ -402,7 +402,7 @@ def test_bad_names_change_nothing(sorted_cine, tmp_path, capsys):
     names.write_text("cluster,category\n5,x\n")
     before = {path: path.read_bytes() for path in sorted_cine.iterdir()}
     assert main(["name", str(sorted_cine), str(names)]) == 2
-    assert "names.csv, line 2: cluster '5' is none of" in capsys.readouterr().err
+    assert "names.csv, line 2: cluster '5' is not a" in capsys.readouterr().err
     assert main(["name", str(sorted_cine), str(tmp_path / "missing.csv")]) == 2
     assert main(["name", str(tmp_path), str(names)]) == 2
     assert "There is no model" in capsys.readouterr().err
@@ -434,7 +434,7 @@ def test_files_are_laid_out_by_category(sorted_cine, cine_folder, tmp_path, caps
     assert all(path.is_symlink() for path in made)
     assert {path: path.read_bytes() for path in cine_folder.iterdir()} == before
     assert "40 of 81 files are in folders" in (printed := capsys.readouterr().out)
-    assert "1 were skipped, and 40 are of the same places" in printed
+    assert "1 were skipped, and 40 are left out" in printed
     for more, message in (
         ([], "not an empty folder"),
         (["--sort-into", str(cine_folder / "x")], "would be sorted next time"),
@@ -458,7 +458,7 @@ def test_windows_that_are_none(capsys):
     for text in ("auto", "1", "1,2,3"):
         with pytest.raises(SystemExit):
             main(["categorize", "x", "-k", "2", "-o", "y", "--window", text])
-        assert "is none of series, image" in capsys.readouterr().err
+        assert "is not series, image, none or two" in capsys.readouterr().err
 
 
 def test_the_report_embeds_nothing_again(npz, tmp_path, monkeypatch, capsys):

@@ -22,8 +22,8 @@ def epoch_of(objective, clustering, loss):
         (2, 50, 0.9, 1.0, "81% of the variance .* 8 times the number"),
         (2, 50, 0.5, 1.0, None),
         (20, 5, 0.5, 1.0, None),
-        (25, 4, 0.5, 1.0, "no more than 4 images"),
-        (2, 50, 0.5, 6.0, "the loss is 6.00 and that of guessing 6.24"),
+        (25, 4, 0.5, 1.0, "at most 4 images"),
+        (2, 50, 0.5, 6.0, "the loss is 6.00, and that of guessing is 6.24"),
         (1, 100, 1.0, 1.0, None),  # one cluster was asked for
     ],
 )

@@ -102,11 +102,11 @@ def raise_in(monkeypatch):
         # at once: nothing is lost
         (DeepClusterCategorizer, "fit", 1, None),
         # after the step: that epoch is not done again from its start
-        (Checkpoint, "after_step", 3, "goes on from epoch 3 of 4"),
+        (Checkpoint, "after_step", 3, "continues from epoch 3 of 4"),
         # while a checkpoint is written: first it is finished
-        (Checkpoint, "write", 2, "goes on from epoch 3 of 4"),
+        (Checkpoint, "write", 2, "continues from epoch 3 of 4"),
         # while results are written
-        (DeepClusterCategorizer, "save", 1, "all 4 epochs were done before"),
+        (DeepClusterCategorizer, "save", 1, "all 4 epochs are already done"),
     ],
 )
 def test_sigterm_ends_with_143_and_the_same_command_goes_on(
@@ -117,7 +117,9 @@ def test_sigterm_ends_with_143_and_the_same_command_goes_on(
     raise_in(owner, name, signal.SIGTERM, n=n)
     assert main(command(npz, out, "--labels", npz)) == 143
     error = capsys.readouterr().err
-    assert error == "skdeepcluster: terminated; the same command goes on from there\n"
+    assert error == (
+        "skdeepcluster: terminated; the same command continues from there\n"
+    )
     assert signal.getsignal(signal.SIGTERM) is before
     assert current == Interruption()
     assert not RESULTS & names(out) if out.exists() else goes_on is None
@@ -125,7 +127,8 @@ def test_sigterm_ends_with_143_and_the_same_command_goes_on(
     assert main(command(npz, out, "--labels", npz)) == 0
     printed = capsys.readouterr().out
     assert (goes_on or "") in printed
-    assert ("goes on" in printed or "before" in printed) is (goes_on is not None)
+    told = "continues" in printed or "already" in printed
+    assert told is (goes_on is not None)
     assert names(out) == RESULTS
     assert contents(out) == undisturbed
 
@@ -138,12 +141,12 @@ def test_ctrl_c_writes_what_was_learnt_and_the_same_command_goes_on(
     printed, error = capsys.readouterr()
     assert "Stopping after this epoch, to write what was learnt" in error
     assert "Stopped after 2 of 4 epochs." in printed
-    assert f"goes on from there, with what {tmp_path / 'checkpoint'} holds" in printed
+    assert f"continues from there, with {tmp_path / 'checkpoint'}." in printed
     assert names(tmp_path) == RESULTS | {"checkpoint"}
     assert contents(tmp_path)["clusters.csv"] != undisturbed["clusters.csv"]
     monkeypatch.undo()
     assert main(command(npz, tmp_path, "--labels", npz)) == 0
-    assert "goes on from epoch 3 of 4" in capsys.readouterr().out
+    assert "continues from epoch 3 of 4" in capsys.readouterr().out
     assert names(tmp_path) == RESULTS
     assert contents(tmp_path) == undisturbed
 
@@ -153,7 +156,7 @@ def test_ctrl_c_in_the_last_epoch_changes_nothing(
 ):
     raise_in(Checkpoint, "after_step", signal.SIGINT, n=4)
     assert main(command(npz, tmp_path, "--labels", npz)) == 0
-    assert "goes on" not in capsys.readouterr().out
+    assert "continues" not in capsys.readouterr().out
     assert names(tmp_path) == RESULTS
     assert contents(tmp_path) == undisturbed
 
@@ -166,7 +169,7 @@ def test_ctrl_c_while_results_are_written_keeps_the_checkpoint(
     assert "checkpoint" in names(tmp_path)
     monkeypatch.undo()
     assert main(command(npz, tmp_path, "--labels", npz)) == 0
-    assert "all 4 epochs were done before" in capsys.readouterr().out
+    assert "all 4 epochs are already done" in capsys.readouterr().out
     assert contents(tmp_path) == undisturbed
 
 
@@ -175,10 +178,10 @@ def test_other_options_are_another_fit(npz, tmp_path, capsys, raise_in, monkeypa
     assert main(command(npz, tmp_path)) == 143
     monkeypatch.undo()
     assert main(command(npz, tmp_path, "--seed", "1")) == 0
-    assert "goes on" not in capsys.readouterr().out
+    assert "continues" not in capsys.readouterr().out
     assert names(tmp_path) == RESULTS | {"checkpoint"}
     assert main(command(npz, tmp_path)) == 0
-    assert "goes on from epoch 2 of 4" in capsys.readouterr().out
+    assert "continues from epoch 2 of 4" in capsys.readouterr().out
     assert names(tmp_path) == RESULTS
 
 
@@ -294,7 +297,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_clusters(
         child.send_signal(number)
         _, error = child.communicate()
         if child.returncode == 143:
-            assert "skdeepcluster: terminated; the same command goes on" in error
+            assert "skdeepcluster: terminated; the same command continues" in error
         elif child.returncode != -signal.SIGKILL:
             assert names(tmp_path) == RESULTS  # it had ended before
         if "model.safetensors" in names(tmp_path):

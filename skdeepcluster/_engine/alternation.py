@@ -23,7 +23,7 @@ from skdeepcluster._engine.memory import Memory, Pass
 from skdeepcluster._engine.objective import Objective
 from skdeepcluster._engine.runtime import autocast, clock
 
-_LOOKED_AT = 100  # steps after which the loss is looked at, for which a GPU waits
+_LOOKED_AT = 100  # steps between looks at the loss, for which a GPU has to wait
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Alternation:
     after_step: Callable[[Epoch], None] = lambda epoch: None
 
     def begin(self, number: int) -> Epoch:
-        """Cluster the images, and have the objective learn the clusters."""
+        """Cluster the images, and prepare an epoch of training."""
         device = self.images.device
         start = clock(device)
         stage = self.objective.stage(number, self.descent.n_epochs)
@@ -62,7 +62,7 @@ class Alternation:
         return Epoch(number, stage, clustering, rate, drawn, total, seconds=seconds)
 
     def train(self, epoch: Epoch) -> None:
-        """Train until the epoch is over to tell its clusters apart.
+        """Train on the objective until the epoch is over.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class Alternation:
         return epoch.n_steps == len(self.descent.batches(epoch.drawn))
 
     def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
-        """Cluster the images as they are, as in the last epoch; and their embedding."""
+        """The final clusters of the images as they are, and their embeddings."""
         n_epochs = max(1, self.descent.n_epochs)
         stage = self.objective.stage(0, n_epochs) if last is None else last.stage
         self.memory.drop()

@@ -20,7 +20,7 @@ class Views:
     draw : callable or None
         Draws a random view of each image; None shows the images as they are, once.
     n : int or None
-        Number of views of each image; None is as many as are wanted.
+        Number of views of each image; None uses `n_wanted`.
     """
 
     draw: Callable[[Tensor], Tensor] | None
@@ -60,8 +60,8 @@ def random_views(
         n, width / height, rotation, crop_scale, crop_ratio, flip, pixels.device
     )
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
-    # What lies outside the image is taken from its border, which in medical
-    # images mostly is the background, whatever value that has.
+    # Outside, the border is repeated, which in medical images mostly is the
+    # background, whatever value that has.
     views = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
     if intensity:
         contrast, brightness = _uniform(2, n, -intensity, intensity, pixels.device)
@@ -92,8 +92,8 @@ def _random_affine(
     shift_x, shift_y = shift_x * (1 - width), shift_y * (1 - height)
     mirror = 1 - 2 * (torch.rand(n, device=device) < flip).float()
     cos, sin = angle.cos(), angle.sin()
-    # The crop is cut from the rotated image, and the angle is one of pixels:
-    # in normalised coordinates a rotation of an oblong image is no rotation.
+    # The crop is cut from the rotated image. The angle is one in pixels: in the
+    # normalised coordinates of an oblong image it would not be a rotation.
     row_x = [cos * width * mirror, -sin * height / aspect]
     row_x += [cos * shift_x - sin * shift_y / aspect]
     row_y = [sin * width * mirror * aspect, cos * height]

@@ -23,21 +23,21 @@ NAMES = (*VGGS, *RESNETS, "small_cnn")
 
 @dataclass
 class Backbone:
-    """A network in two parts: images → embedding → what a classifier is put on."""
+    """A network in two parts: images → embedding → input of a classifier."""
 
     body: nn.Module
     neck: nn.Module
     n_features: int
 
     def to(self, device: torch.device) -> None:
-        """Move both parts, laid out as convolutions like it."""
+        """Move both parts, in the memory layout that is fast for convolutions."""
         for module in (self.body, self.neck):
             module.to(device).to(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a backbone is built from, but for the images that it is to see."""
+    """What a backbone is built from, apart from its images."""
 
     backbone: str | Callable[[], nn.Module]
     embedding_layer: str = "auto"
@@ -64,9 +64,9 @@ class Architecture:
 def minimum_size(backbone: str | Callable[[], nn.Module]) -> int:
     """The smallest height and width, in pixels, that a backbone is given.
 
-    No convolution sees a map narrower than two pixels then. On such a map, oneDNN's
-    bfloat16 convolutions leave parts of the gradient unwritten where they stride, and
-    give an image another embedding alone than among others.
+    Then no convolution sees a map narrower than two pixels. On such a map, oneDNN's
+    strided bfloat16 convolutions leave parts of the gradient unwritten, and give an
+    image another embedding alone than among others.
     """
     if callable(backbone):
         return 1
@@ -88,16 +88,16 @@ def build(
     Parameters
     ----------
     backbone : str or callable
-        One of `NAMES`, or what returns an ``nn.Module``.
+        One of `NAMES`, or a function that returns an ``nn.Module``.
     in_channels : int
         Channels of the images. No torchvision model takes one channel, so the
-        first convolution is made anew where its number of channels differs.
+        first convolution is replaced if its number of channels differs.
     embedding_layer : {"auto", "fc", "pool"}
         ``"fc"`` is the output of the second fully connected layer, before its
         ReLU (VGG only), ``"pool"`` the average over the last feature map;
         ``"auto"`` is ``"fc"`` for VGG and ``"pool"`` elsewhere.
     projection : int or None
-        Features that a perceptron with one hidden layer makes of those.
+        Number of features to project those to, with one hidden layer.
     sobel : bool
         Whether the network sees the two derivatives of the grey image instead.
     weights : mapping, path or None
@@ -108,7 +108,7 @@ def build(
     ValueError
         If the layer does not exist in that backbone, or the weights do not fit.
     TypeError
-        If a callable returns something else than a module, or is one itself.
+        If a callable does not return a module, or is itself one.
     """
     model, neck = _build_model(backbone, embedding_layer)
     _adapt_first_convolution(model, 2 if sobel else in_channels)
@@ -134,20 +134,20 @@ def _build_model(
 ) -> tuple[nn.Module, nn.Module]:
     if embedding_layer == "fc" and backbone not in VGGS:
         raise ValueError(
-            f"embedding_layer='fc' needs a VGG, and backbone={backbone!r} has no two "
-            "fully connected layers; use 'pool' or 'auto'."
+            f"embedding_layer='fc' needs a VGG, but backbone={backbone!r} does not "
+            "have two fully connected layers; use 'pool' or 'auto'."
         )
     if isinstance(backbone, nn.Module):
         raise TypeError(
-            "backbone is a module, which fit would train in place; give what makes "
-            "one: its class, or a function that returns a new one."
+            "backbone is a module, which fit would train in place; pass what makes "
+            "one: its class, or a function that returns a new module."
         )
     if callable(backbone):
         model = backbone()
         if not isinstance(model, nn.Module):
             raise TypeError(
                 f"backbone={backbone!r} returned {type(model).__name__}; "
-                "a callable backbone has to return a torch.nn.Module."
+                "a callable backbone must return a torch.nn.Module."
             )
         return Pooled(model), nn.Identity()
     if backbone == "small_cnn":
@@ -183,7 +183,7 @@ def _embedding_size(
         reason = first_line(error)
         raise ValueError(
             f"backbone={backbone!r} cannot take images of {in_channels} channel(s) and "
-            f"{size[0]} × {size[1]} pixels ({reason}); give another image_size."
+            f"{size[0]} × {size[1]} pixels ({reason}); use another image_size."
         ) from error
     return int(output.shape[1])
 
@@ -243,7 +243,7 @@ def _load_weights(
     if missing:
         raise ValueError(
             f"weights lack {len(missing)} of the {len(wanted)} tensors of the "
-            f"backbone, {missing[0]!r} for one; they seem to be of another network."
+            f"backbone, such as {missing[0]!r}; they seem to belong to another network."
         )
     # The classifier of whatever the weights were trained for is left out.
     state = {name: given[name] for name in wanted}
@@ -256,9 +256,9 @@ def _load_weights(
             state[name] = pooling.gathered(state[name])
         elif shape != tuple(tensor.shape):
             raise ValueError(
-                f"weights[{name!r}] has shape {shape}, and the backbone "
-                f"{tuple(tensor.shape)}; they are of another network, or of one for "
-                "another number of channels or other sizes of images."
+                f"weights[{name!r}] has shape {shape}, but the backbone needs "
+                f"{tuple(tensor.shape)}; the weights belong to another network, or to "
+                "one for another number of channels or another image size."
             )
     model.load_state_dict(state)
 
@@ -275,12 +275,14 @@ def _read_weights(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
         raise
     except Exception as error:
         raise ValueError(
-            f"weights={name!r} is no state dict that torch can read safely "
+            f"weights={name!r} is not a state dict that torch can read safely "
             f"({type(error).__name__}); save one with torch.save(model.state_dict(), "
             "path) or with safetensors."
         ) from error
     if not isinstance(state, Mapping):
-        raise ValueError(f"weights={name!r} holds a {type(state).__name__}, no dict.")
+        raise ValueError(
+            f"weights={name!r} holds a {type(state).__name__}, not a state dict."
+        )
     return state
 
 
@@ -300,7 +302,7 @@ class SmallCNN(nn.Module):
     """Four convolutions of 32, 64, 128 and 256 channels and a fully connected layer.
 
     For small images on a laptop. The last map is kept as a grid instead of being
-    averaged to one vector, so that where something is still counts.
+    averaged to one vector, so that position still counts.
     """
 
     grid = 4
@@ -339,7 +341,7 @@ class SmallCNN(nn.Module):
 
 
 class Projection(nn.Sequential):
-    """A perceptron with one hidden layer, as SimCLR and DeepCluster-v2 have it."""
+    """A perceptron with one hidden layer, as in SimCLR and DeepCluster-v2."""
 
     def __init__(self, neck: nn.Module, n_features: int, n_outputs: int) -> None:
         super().__init__(

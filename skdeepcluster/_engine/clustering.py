@@ -35,7 +35,7 @@ class Whitening:
 
     @classmethod
     def fit(cls, embeddings: Tensor, n_components: int) -> Whitening:
-        """As many components as asked for, as far as n, d and the rank allow."""
+        """`n_components` components, or as many as n, d and the rank allow."""
         n, d = embeddings.shape
         mean = embeddings.mean(0)
         centred = embeddings - mean
@@ -60,7 +60,7 @@ class Whitening:
 
 
 def on_sphere(embeddings: Tensor, whitening: Whitening | None = None) -> Tensor:
-    """L2-normalised rows, whitened before if asked for; a zero row stays zero."""
+    """L2-normalised rows, first whitened if asked for; a zero row stays zero."""
     if whitening is not None:
         embeddings = whitening(embeddings)
     return F.normalize(embeddings, dim=1)
@@ -99,9 +99,9 @@ class Clusterer:
     final_init: Init | None = None
 
     def number(self, wanted: int | None, n_images: int) -> int:
-        """Number of clusters to find for an objective, which may want no certain one.
+        """Number of clusters to find for an objective, which may leave it open.
 
-        No more than one for 10 images, or hardly any two would be told to be alike.
+        At most one per 10 images, or hardly any two images would share a cluster.
         """
         if wanted is None:
             return self.n_clusters

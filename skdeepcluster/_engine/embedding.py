@@ -33,7 +33,7 @@ def embed(
     batch_size : int
     precision : {"float32", "bfloat16"}
     view : callable or None
-        What is seen of each image; None shows it as it is.
+        Makes the view of each image; None uses it as it is.
     first : int or None
         Number of images, at most as many as there are; None embeds all.
 
@@ -54,7 +54,7 @@ def embed(
             pixels = view(pixels) if view else pixels
             n = len(pixels)
             if n < batch_size and images.device.type != "cpu":
-                # A GPU rounds otherwise in batches of another size.
+                # A GPU rounds differently in batches of another size.
                 fill = pixels[-1:].expand(batch_size - n, -1, -1, -1)
                 pixels = torch.cat([pixels, fill])
             pixels = pixels.contiguous(memory_format=torch.channels_last)

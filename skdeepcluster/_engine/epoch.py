@@ -1,4 +1,4 @@
-"""What one turn of the loop is and does."""
+"""One turn of the loop."""
 
 from __future__ import annotations
 

@@ -35,15 +35,15 @@ class Images:
     size : (int, int)
         Height and width at which images enter the network.
     standardize : {"image", "dataset", None}
-        What mean and spread are taken from before the network sees the pixels:
-        each image by itself, the whole set, or nothing.
+        Over what pixels are scaled to mean 0 and variance 1: each image by itself, the
+        whole set, or nothing.
     mean, std : arrays of shape (channels,) or (n_features,), or None
-        The set's, where the set is standardised.
+        Those of the set, if the set is standardised.
     device : torch.device
         Where batches go.
     resident : bool
-        Whether pixels are to lie on the device, as they came if float32 holds them, if
-        that is a GPU with room for them: for whoever needs them more than once.
+        Whether to keep all pixels on the device if it is a GPU with room for them, to
+        use them more than once; in their own type if float32 can hold them.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Images:
         if self._resident is not None:
             yield from map(self.batch, indices)
             return
-        # Now, for later it would wait until the device has done all it was told.
+        # Now, because later it would wait for all work that the device has queued.
         waiting = [each if isinstance(each, slice) else each.cpu() for each in indices]
         with ThreadPoolExecutor(1) as reader:
             following = reader.submit(self._read, waiting[0])
@@ -107,7 +107,7 @@ class Images:
                 yield self._prepared(rows)
 
     def _read(self, index: slice | Tensor) -> Tensor:
-        """Rows as they came, or standardised where float32 does not hold them."""
+        """Rows as they came, or standardised if float32 cannot hold them."""
         if self._resident is not None:
             return self._resident[index]
         rows = self.rows[index if isinstance(index, slice) else index.cpu().numpy()]
@@ -117,7 +117,7 @@ class Images:
         return read.pin_memory() if self.device.type == "cuda" else read
 
     def _prepared(self, rows: Tensor) -> Tensor:
-        """What was read as the network takes it, on the device."""
+        """Rows that were read, as the network takes them, on the device."""
         on_gpu = self.device.type == "cuda"  # what is copied there was pinned
         rows = rows.to(self.device, non_blocking=on_gpu)
         rows = rows.to(torch.float32, copy=self._resident is not None)

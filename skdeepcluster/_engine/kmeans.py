@@ -1,4 +1,4 @@
-"""K-means and nearest-centroid assignment, on tensors where they lie."""
+"""K-means and nearest-centroid assignment, on the device of the tensors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def kmeans(
     seed : int
         In [0, 2**31): chooses the points that the centroids start from.
     spherical : bool
-        Whether centroids have length 1, so that the nearest is that of the largest
+        Whether centroids have length 1, so that the nearest one has the largest
         cosine.
     init : Tensor of shape (n_clusters, n_features) or None
         Centroids to start from instead.
@@ -57,7 +57,7 @@ def kmeans(
         return lloyd(
             points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical, init=init
         )
-    import faiss  # 0.2 s, for which `predict` has not to wait
+    import faiss  # 0.2 s, which `predict` does not need
 
     clustering = faiss.Kmeans(
         points.shape[1],
@@ -120,10 +120,10 @@ def _refill(centroids: Tensor, sizes: Tensor, random: np.random.RandomState) -> 
 
 
 def ward(points: Tensor, n_clusters: int) -> Tensor:
-    """Means of the clusters that merging by Ward's criterion leaves.
+    """Cluster means of Ward's hierarchical clustering.
 
-    A better start for K-means than points drawn at random. It takes the square of the
-    number of points in memory, so of many points a sample stands for all.
+    A better start for K-means than random points. Its memory grows with the square of
+    the number of points, so a sample represents a large set.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def nearest(points: Tensor, centroids: Tensor) -> Tensor:
 
 
 def _blocks(points: Tensor, centroids: Tensor) -> Iterator[slice]:
-    """Slices of the points whose distances to all centroids are not too many."""
+    """Slices of the points, small enough for their distances to all centroids."""
     step = max(1, _BLOCK // max(len(centroids), points.shape[1]))
     for start in range(0, len(points), step):
         yield slice(start, start + step)

@@ -1,4 +1,4 @@
-"""Layers that compute what PyTorch's do, steadier or faster."""
+"""Layers that compute the same as PyTorch's, but steadier or faster."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FEW = 2**15  # values of a map
 
 
 def steady_linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`F.linear`, but the result for a row does not depend on how many others it has.
+    """`F.linear`, but the result for a row does not depend on the number of rows.
 
-    A product of matrices adds up in an order that changes with the number of its rows,
-    if those are few or left over: so none are.
+    Matrix products sum in another order for a few rows, or for rows left over at the
+    end, so rows are padded to a multiple of `_ROWS`.
     """
     if missing := -len(rows) % _ROWS:
         padded = F.pad(rows, (0, 0, 0, missing))
@@ -30,8 +30,8 @@ def steady_linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
 class SteadyLinear(nn.Linear):
     """A linear layer that gives an image the same features alone and among others.
 
-    Its evaluation is in float32 whatever the precision around it: in bfloat16 another
-    order of adding up makes differences of 0.4 %.
+    It always evaluates in float32: in bfloat16, another order of summing makes
+    differences of 0.4 %.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -44,14 +44,14 @@ class SteadyLinear(nn.Linear):
 
 
 class Spread(nn.Module):
-    """Stands for the pooling of a VGG's last map to 7 × 7 cells, where it has fewer.
+    """Replaces the pooling of a VGG's last map to 7 × 7 cells, if it has fewer.
 
-    Pooling, x → S x, copies the few cells then, and the linear layer after it, W, has
+    Then pooling, x → S x, copies the few cells, and the linear layer after it, W, has
     100 million weights to multiply with the copies. With R = (SᵀS)^½, a layer V for the
-    cells themselves does on R x what W does on S x where V R = W S. It learns the same
+    cells themselves gives the same on R x as W on S x if V R = W S. It learns the same
     by SGD, whatever the momentum and the weight decay: a gradient G Sᵀ of W changes W S
-    by G SᵀS, and so does G R, the gradient of V, change V R. And if the weights of W
-    are drawn independently from a normal distribution, those of V are, too.
+    by G SᵀS, and G R, the gradient of V, changes V R by the same. If the weights of W
+    are drawn independently from a normal distribution, those of V are too.
     """
 
     grid = 7
@@ -77,12 +77,12 @@ class Spread(nn.Module):
 
 
 class FastConv2d(nn.Conv2d):
-    """PyTorch's convolution, but for three cases on a CPU.
+    """PyTorch's convolution, except for three cases on a CPU.
 
-    Two are slow: a single channel is taken for two, the second of which is zero, and
-    the weights of small maps of many channels learn, in bfloat16, by products of
-    matrices. And a single small map is evaluated as two, for PyTorch has another
-    kernel for it. All three only round otherwise.
+    Two are slow in PyTorch: a single channel gets a second one of zeros, and, in
+    bfloat16, the gradients of weights for small maps of many channels are computed by
+    matrix products. And a single small map is evaluated as two, because PyTorch has
+    another kernel for it. All three only change the rounding.
     """
 
     def forward(self, features: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class FastConv2d(nn.Conv2d):
 
 
 class _ByProducts(torch.autograd.Function):
-    """Same convolution, its gradient of the weights by a product for each place."""
+    """The same convolution, with the weights' gradient from a product per place."""
 
     @staticmethod
     def forward(
@@ -152,7 +152,7 @@ class _ByProducts(torch.autograd.Function):
 
 
 class Pooled(nn.Module):
-    """A module of the user's, its feature map averaged to one vector an image."""
+    """A user's module, with its feature map averaged to one vector per image."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class Pooled(nn.Module):
 
 
 def accelerate(network: nn.Module) -> None:
-    """Exchange PyTorch's linear layers and convolutions for those above, in place."""
+    """Replace PyTorch's linear layers and convolutions by those above, in place."""
     for layer in network.modules():
         if type(layer) is nn.Linear:
             layer.__class__ = SteadyLinear
@@ -178,8 +178,8 @@ def for_evaluation(network: nn.Module) -> nn.Module:
     """The same network in evaluation mode, with less to compute.
 
     Batch norm is folded into the convolution before it. All other tensors are shared
-    with `network`. A user's is left alone, for nothing is known of what it does with
-    its layers.
+    with `network`. A user's network is left alone, because what it does with its layers
+    is unknown.
     """
     if any(isinstance(part, Pooled) for part in network.modules()):
         return network.eval()
@@ -194,7 +194,7 @@ def for_evaluation(network: nn.Module) -> nn.Module:
 
 
 def _convolutions_and_norms(part: nn.Module) -> list[tuple[str, str]]:
-    """Names of layers of which the second alone sees what the first gives."""
+    """Names of two layers where only the second uses the output of the first."""
     names = [name for name, _ in part.named_children()]
     if isinstance(part, nn.Sequential):
         return list(pairwise(names))
@@ -207,9 +207,9 @@ def _convolutions_and_norms(part: nn.Module) -> list[tuple[str, str]]:
 
 
 def _sharing(network: nn.Module) -> nn.Module:
-    """A copy whose layers may be exchanged, and tensors, which are those of both.
+    """A copy whose layers may be replaced, but which shares all tensors.
 
-    As ``copy.deepcopy`` with these in its memo, in a tenth of the time.
+    Like ``copy.deepcopy`` with the tensors in its memo, in a tenth of the time.
     """
     copied = copy.copy(network)
     copied._parameters = dict(network._parameters)
@@ -221,7 +221,7 @@ def _sharing(network: nn.Module) -> nn.Module:
 
 
 def _fold(norm: nn.BatchNorm2d, layer: nn.Conv2d) -> None:
-    """Have a convolution do what batch norm does after it."""
+    """Fold batch norm into the convolution before it."""
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
     assert variance is not None

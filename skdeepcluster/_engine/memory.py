@@ -1,4 +1,4 @@
-"""Where the embeddings that are clustered come from: computed anew, or kept."""
+"""The embeddings to cluster: computed anew in every epoch, or kept in a bank."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class Memory:
         return self.embed(view=self.view)
 
     def keep(self, index: Tensor, embeddings: Tensor) -> None:
-        """Take note of what training embedded on its way."""
+        """Keep embeddings that training computed."""
 
     def kept(self) -> Tensor | None:
-        """What is kept of the images, if anything."""
+        """The embeddings that are kept, if any."""
         return None
 
     def put_back(self, rows: Tensor | None) -> None:
-        """Keep what was `kept`, instead of all that is."""
+        """Replace what is kept by what `kept` gave."""
 
     def drop(self) -> None:
-        """Forget all that was kept, for nothing is recalled any more."""
+        """Forget everything, once nothing will be recalled any more."""
 
 
 class Clean(Memory):
@@ -50,7 +50,7 @@ class Clean(Memory):
 
 
 class Bank(Memory):
-    """What training embedded on its way, as in DeepCluster-v2; at first, views."""
+    """A bank of the embeddings from training, as in DeepCluster-v2; first of views."""
 
     rows: Tensor | None = None
 
@@ -61,7 +61,7 @@ class Bank(Memory):
         return self.rows
 
     def keep(self, index: Tensor, embeddings: Tensor) -> None:
-        """Replace rows by the mean of what was seen of each image."""
+        """Replace rows by the mean embedding of each image's views."""
         if self.rows is not None:
             keep_means(self.rows, index, embeddings.detach().float())
 
@@ -70,7 +70,7 @@ class Bank(Memory):
         return self.rows
 
     def put_back(self, rows: Tensor | None) -> None:
-        """Keep rows that were `kept`."""
+        """Replace the rows by those that `kept` gave."""
         self.rows = rows
 
     def drop(self) -> None:
@@ -82,7 +82,7 @@ MEMORIES: dict[str, type[Memory]] = {"views": Memory, "images": Clean, "bank": B
 
 
 def keep_means(bank: Tensor, index: Tensor, embeddings: Tensor) -> None:
-    """Replace rows of a bank by the mean of what was seen of each image."""
+    """Replace rows of a bank by the mean embedding of each image's views."""
     times = bank.new_zeros(len(bank)).index_add_(0, index, bank.new_ones(len(index)))
     bank.index_fill_(0, index, 0)
     bank.index_add_(0, index, embeddings / times[index].unsqueeze(1))

@@ -1,4 +1,4 @@
-"""What learning leaves behind: images → embedding → clusters."""
+"""The result of learning: images → embedding → clusters."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Model:
     inputs : Inputs
         What images are like, and how they enter the network.
     whitening : Whitening or None
-        Done to embeddings before they are normalised.
+        Applied to embeddings before they are normalised.
     centroids : ndarray of shape (n_clusters, n_embedding), float32
         In the space of the normalised embedding; no cluster is empty.
     distance_limits : ndarray of shape (n_clusters,), float32
         The distance that 99 % of each cluster's images do not exceed.
     precision : {"float32", "bfloat16"}
-        Of the network's products. Images are assigned in float32 always.
+        Of the network's matrix products. Images are always assigned in float32.
     device : torch.device
-        Where the network lies.
+        The device of the network.
     """
 
     network: nn.Module

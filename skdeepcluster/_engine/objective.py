@@ -1,4 +1,4 @@
-"""What the loop asks of an objective; `skdeepcluster.objectives` has some."""
+"""The interface of objectives; `skdeepcluster.objectives` has some."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Objective(Protocol):
-    """What is learnt; `skdeepcluster.objectives.Objective` says what these mean."""
+    """What is learnt; see `skdeepcluster.objectives.Objective` for the meaning."""
 
     n_views: int
     sees_neck: bool
@@ -43,13 +43,13 @@ class Stage:
     objective : Objective
         What is learnt.
     rate_factor : float, default=1.0
-        The backbone's learning rate is multiplied by it.
+        Factor on the backbone's learning rate.
     n_clusters : int or None, default=None
-        Number of clusters that K-means finds in this epoch, but one for 10 images at
-        most; None is the estimator's `n_clusters`.
+        Number of clusters that K-means finds in this epoch, but at most one per 10
+        images; None uses the estimator's `n_clusters`.
     epochs : tuple of int or None, default=None
-        The first epoch of those over which the estimator's `lr_schedule` runs, and the
-        one after the last; None is all.
+        First epoch over which the estimator's `lr_schedule` runs, and the epoch after
+        the last; None is all epochs.
     """
 
     objective: Objective

@@ -1,4 +1,4 @@
-"""Going back to before an epoch in which learning diverged, with a lower rate."""
+"""Repeating an epoch in which learning diverged, with a lower learning rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_HALVINGS = 3
 
 
 class Recovery:
-    """The epochs of a loop; what diverges is done again at half the learning rate.
+    """The epochs of a loop; one that diverges is repeated at half the learning rate.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class Recovery:
     Attributes
     ----------
     gave_up : bool
-        Whether the rate was halved `MOST_HALVINGS` times in vain. The loop then is as
-        it was before the epoch that diverged.
+        Whether the rate was halved `MOST_HALVINGS` times without success. The loop is
+        then as it was before the epoch that diverged.
     """
 
     def __init__(self, loop: Alternation) -> None:
@@ -36,12 +36,12 @@ class Recovery:
         self._before: State | None = None
 
     def epochs(self, epoch: Epoch | None = None) -> Iterator[Epoch]:
-        """Learn; whoever iterates may stop after any epoch.
+        """Learn; the caller may stop after any epoch.
 
         Parameters
         ----------
         epoch : Epoch or None
-            Where to go on; None begins with the first.
+            Where to continue; None begins with the first.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Recovery:
             epoch = None
 
     def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
-        """As that of the loop; where it diverges, of the state before the last epoch.
+        """Like the loop's; if that diverges, from the state before the last epoch.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Recovery:
             return self.loop.final(last)
 
     def _turn(self, number: int, epoch: Epoch | None) -> Epoch | None:
-        """Do an epoch, or what is left of it; None where that cannot be done."""
+        """Do an epoch, or the rest of it; None if it diverges every time."""
         descent = self.loop.descent
         try:
             epoch = self.loop.begin(number) if epoch is None else epoch

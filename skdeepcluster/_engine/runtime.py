@@ -1,4 +1,4 @@
-"""Device, precision, random state and torch's settings: the one seam to hardware."""
+"""Device, precision, random state and torch's settings, all in one place."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def resolve_device(name: str | torch.device) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        # As a tensor there has it: "cuda" is another device whenever a user says so.
+        # As on a tensor: which device "cuda" is may change later.
         return torch.empty(0, device=torch.device(name)).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={name!r} cannot be used on this machine ({first_line(error)}); "
-            "device='auto' takes the best one that is there."
+            "device='auto' uses the best one available."
         ) from error
 
 
 def device_or_cpu(name: str | torch.device) -> torch.device:
-    """The same for a model of another machine, which may have had another device."""
+    """The device, or the CPU if this machine lacks it, for loaded models."""
     try:
         return resolve_device(name)
     except ValueError as error:
@@ -46,7 +46,7 @@ def device_or_cpu(name: str | torch.device) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """``"auto"`` is bfloat16 where the hardware has units built for its products."""
+    """``"auto"`` is bfloat16 if the hardware is built for its products."""
     if precision != "auto":
         return precision
     if device.type == "cpu":
@@ -63,7 +63,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def fits_on(device: torch.device, n_bytes: int) -> bool:
-    """Whether a GPU has room for so much, and three times that to work in."""
+    """Whether a GPU has room for `n_bytes`, and three times that to work in."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
@@ -80,7 +80,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 @contextmanager
 def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
-    """Torch as the engine needs it; the caller's settings come back, also on error.
+    """Set up torch for the engine; the caller's settings are restored at the end.
 
     Parameters
     ----------
@@ -88,10 +88,10 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
         The device that the session works on.
     seed : int or None
         Seeds torch's generators inside the session. None leaves them alone, for
-        sessions that draw nothing.
+        sessions without random numbers.
     """
-    # Float32 has to mean float32: the assignment of an image to its nearest
-    # centroid would otherwise depend on settings made elsewhere in the process.
+    # Float32 must mean float32: otherwise the assignment of an image to its nearest
+    # centroid would depend on settings made elsewhere in the process.
     products: tuple[Any, ...] = (  # untyped in torch
         torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
         torch.backends.mkldnn.conv,  # type: ignore[attr-defined]
@@ -132,10 +132,10 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
 
 @contextmanager
 def _within_quota() -> Iterator[None]:
-    """No more threads than a container has cores to its quota, which torch ignores.
+    """Limit threads to the container's quota of cores, which torch ignores.
 
-    More would wait for one another while the container is held up for having used what
-    it may in a tenth of a second.
+    More threads would wait for one another whenever the container is paused for having
+    used up its share of a tenth of a second.
     """
     n_threads = torch.get_num_threads()
     allowed = min(n_threads, joblib.cpu_count())
@@ -160,9 +160,9 @@ _DRAWING = (
 
 
 class NothingDrawn(TorchFunctionMode):
-    """Within it, new layers have no random weights: for those that will be replaced.
+    """Inside it, new layers draw no random weights, as these will be replaced.
 
-    The meta device does the same, but has PyTorch import a compiler first, for seconds.
+    The meta device does the same, but makes PyTorch import a compiler, for seconds.
     """
 
     def __torch_function__(
@@ -179,12 +179,12 @@ class NothingDrawn(TorchFunctionMode):
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without the traces that torch appends."""
+    """The message of an error, without the traces that torch appends."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def clock(device: torch.device) -> float:
-    """Seconds, once the device has done what it was told so far."""
+    """Seconds, once the device has finished its queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

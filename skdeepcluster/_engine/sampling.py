@@ -15,7 +15,7 @@ def uniform_over_clusters(labels: Tensor, n_draws: int | None = None) -> Tensor:
     pseudo-labels" (Kart et al., 2021, section 3), so that assigning everything to
     one cluster does not pay. The number of draws from two clusters differs by at
     most one. Within a cluster the draws go round its members in a random order:
-    nobody is drawn a second time before everybody was drawn once.
+    no image is drawn twice before all were drawn once.
 
     Parameters
     ----------

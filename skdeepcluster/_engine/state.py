@@ -1,4 +1,4 @@
-"""All that the rest of a fit depends on, as tensors and plain values."""
+"""The state of a fit, as tensors and plain values."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class State:
-    """Where a fit is: tensors by name, and what JSON takes by name."""
+    """The state of a fit: tensors and JSON values, by name."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
 
     def copied(self) -> State:
-        """The same, whatever happens to the network."""
+        """A copy, which does not change with the network."""
         tensors = {name: each.clone() for name, each in self.tensors.items()}
         return State(tensors, self.values)
 
@@ -45,12 +45,12 @@ class Loop(Protocol):
 
 
 def state_of(loop: Loop, epoch: Epoch) -> State:
-    """Where a loop is, between two steps of an epoch, before its first or after all.
+    """The state of a loop before, between or after the steps of an epoch.
 
     Tensors are those of the loop, and change with it.
 
-    What an objective keeps beside tensors and plain values is named as ``unknown``,
-    and stays as it is.
+    Attributes of an objective that are neither tensors nor plain values are named as
+    ``unknown``, and stay as they are.
     """
     clustering, device = epoch.clustering, loop.images.device
     tensors = {
@@ -89,12 +89,12 @@ def state_of(loop: Loop, epoch: Epoch) -> State:
 
 
 def restore(loop: Loop, state: State) -> Epoch:
-    """Bring a loop to a state, and give the epoch that it is in.
+    """Bring a loop to a state, and return the epoch that it is in.
 
     Raises
     ------
     KeyError, RuntimeError, TypeError, ValueError
-        If it is no state of such a loop.
+        If the state does not belong to such a loop.
     """
     tensors, values, device = state.tensors, state.values, loop.images.device
     found = {
@@ -137,7 +137,7 @@ def restore(loop: Loop, state: State) -> Epoch:
             setattr(part, name, value)
         for name, tensor in below(f"objective.{place}.", tensors).items():
             setattr(part, name, tensor.to(device, copy=True))
-    # Last, for a new head has drawn its weights.
+    # Last, because building a new head draws random weights.
     torch.set_rng_state(tensors["generator"].cpu())
     if device.type == "cuda" and "generator.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["generator.cuda"].cpu(), device)
@@ -160,7 +160,7 @@ def _modules(loop: Loop) -> dict[str, nn.Module]:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What methods of an objective keep in attributes that end in an underscore."""
+    """Attributes of an objective that end in an underscore."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
@@ -182,7 +182,7 @@ class _Kept:
 
 
 def below(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
-    """Those whose names begin so, by the rest of the name."""
+    """The values whose names begin with `prefix`, by the rest of the name."""
     return {
         name.removeprefix(prefix): value
         for name, value in values.items()

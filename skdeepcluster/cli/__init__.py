@@ -12,25 +12,24 @@ from skdeepcluster._interruption import TERMINATED
 from skdeepcluster.cli import _assign, _categorize, _demo, _name
 from skdeepcluster.cli._signals import terminable
 
-# What takes long to import is imported where it is needed, for a quick --help.
+# Slow imports are made where they are needed, for a quick --help.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code.
+    """Run the command line, and return its exit code.
 
     Parameters
     ----------
     arguments : sequence of str or None
-        None takes the process's own.
+        None uses those of the process.
 
     Returns
     -------
     int
-        0, 2 where an argument or a file is not what it should be, 130 after Ctrl-C, or
-        143 after SIGTERM.
+        0, 2 if an argument or a file is wrong, 130 after Ctrl-C, or 143 after SIGTERM.
     """
     options = parser().parse_args(arguments)
-    # Threads that wait would keep cores from other work. Read when torch is imported.
+    # Waiting threads would keep cores busy. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with terminable():
@@ -45,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         if end.code != TERMINATED:
             raise
-        told = "terminated; the same command goes on from there"
+        told = "terminated; the same command continues from there"
         print(f"skdeepcluster: {told}", file=sys.stderr)
         return TERMINATED
     return 0
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line takes; `run` of what it gives does what is asked."""
+    """The parser of all commands; `run` of its result runs the command."""
     whole = argparse.ArgumentParser(
         prog="skdeepcluster",
         description="Sort unlabelled images into pure clusters.",

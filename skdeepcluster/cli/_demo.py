@@ -1,4 +1,4 @@
-"""`skdeepcluster demo`: views of the heart that it draws itself."""
+"""`skdeepcluster demo`: sort generated views of the heart."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from skdeepcluster.cli._options import Commands, add_learning, estimator
 def add_to(commands: Commands) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
-        "demo", help="sort 2,000 schematic views of the heart that it draws itself"
+        "demo", help="sort 2,000 generated, schematic views of the heart"
     )
     command.add_argument(
-        "-o", "--output", type=Path, default=Path("skdeepcluster-demo"), metavar="OUT"
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("skdeepcluster-demo"),
+        metavar="OUT",
+        help="folder for the results (default: skdeepcluster-demo)",
     )
     add_learning(command)
     command.set_defaults(run=run, n_clusters=104, image_size=None, epochs=30)
@@ -29,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     est = estimator(options)
     images, views = make_cardiac_views(2000, class_weights="ukbb", random_state=0)
     print(
-        "Schematic magnetic resonance images of the heart, of 13 kinds. Which is which "
-        "is kept\nfrom the network, and only used to see how well it sorts them.\n"
+        "Schematic magnetic resonance images of the heart, of 13 kinds. The network "
+        "does not see\nthe kinds; they only show how well it sorts the images.\n"
     )
     sort(est, options.output, of_array(images), views)

@@ -11,20 +11,20 @@ from skdeepcluster.cli._options import Commands
 def add_to(commands: Commands) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
-        "name", help="give clusters names, which the model keeps for new images"
+        "name", help="name the clusters; the model keeps the names for new images"
     )
     command.add_argument(
         "output",
         type=Path,
         metavar="OUT",
-        help="the folder that categorize wrote to; its clusters.csv gets a column "
+        help="the folder that categorize wrote; its clusters.csv gets a column "
         "category",
     )
     command.add_argument(
         "names",
         type=Path,
         metavar="NAMES",
-        help="names.csv, as report.html exports it: the columns cluster and category",
+        help="names.csv as exported by report.html, with columns cluster and category",
     )
     command.set_defaults(run=run)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def say_clusters(
     est: DeepClusterCategorizer, seconds: float, labels: NDArray[Any] | None
 ) -> None:
-    """How many clusters of how many images were found, and how pure they are."""
+    """Print how many clusters were found, their sizes and how pure they are."""
     sizes = np.bincount(est.labels_)
     print(
         f"{est.n_clusters_} clusters of {sizes.min():,} to {sizes.max():,} images "
@@ -42,8 +42,8 @@ def say_clusters(
     print(
         f"against the {len(counts)} known categories: purity {purity:.3f}, NMI "
         f"{nmi:.3f}\n"
-        f"Name each cluster once, after what most of its images show, and {purity:.1%} "
-        f"of the\nimages are named rightly; one name for all would be right for "
+        f"Name each cluster after most of its images, and {purity:.1%} of all images "
+        f"are named correctly;\none name for all would be right for "
         f"{counts.max() / counts.sum():.1%}."
     )
 
@@ -51,7 +51,7 @@ def say_clusters(
 def say_categories(
     categories: ArrayLike, names: Mapping[int, str], n_clusters: int
 ) -> None:
-    """How many images are of each category."""
+    """Print how many images each category has."""
     counts = pd.Series(np.asarray(categories)).value_counts()
     n_named = counts.drop("", errors="ignore").sum()
     print(
@@ -64,12 +64,12 @@ def say_categories(
 
 
 def say_written(results: Results, found: Found | None = None) -> None:
-    """Which files are there now, and what is in them."""
+    """Print which files were written, and what is in them."""
     written = dict(results.written)
     if found is not None and found.reader is not None:
         written |= {
             "images.npy": "the images as they were read, for the next run",
-            "index.csv": "where each comes from",
+            "index.csv": "the file of each image",
             "skipped.csv": f"{found.n_skipped:,} file(s) not read, and why",
         }
     for name, what in written.items():

@@ -19,9 +19,9 @@ _NAMES = ("nmi", "purity")
 
 
 class Scores:
-    """NMI and purity of each epoch, which the checkpoint of a fit holds, too.
+    """NMI and purity of each epoch, which are also kept in a fit's checkpoint.
 
-    scikit-learn's ScoringMonitor knows none of the epochs before an interruption.
+    scikit-learn's ScoringMonitor does not know the epochs before an interruption.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Scores:
         self._digest = zlib.crc32(self._labels.data)
 
     def of_epochs(self, n_epochs: int) -> dict[str, NDArray[np.float64]]:
-        """By name, of shape (n_epochs,); NaN of those before there were categories."""
+        """Scores by name, of shape (n_epochs,); NaN for epochs without categories."""
         noted = self._noted(n_epochs)
         return {name: np.array(noted[name]) for name in _NAMES}
 
@@ -57,7 +57,7 @@ class Scores:
         noted["purity"].append(cluster_purity_score(self._labels, clusters))
 
     def _noted(self, n_epochs: int) -> dict[str, list[float]]:
-        """What was noted of so many epochs, if it was of these categories."""
+        """The scores of earlier epochs, or NaN if those had other categories."""
         if current.noted.get("categories") != [self._digest]:
             current.noted = {"categories": [self._digest]}
             for name in _NAMES:

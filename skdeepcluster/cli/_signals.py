@@ -14,10 +14,10 @@ from skdeepcluster._interruption import TERMINATED, current
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Have SIGTERM end a command soon, with what was learnt in a checkpoint.
+    """Make SIGTERM end a command soon, and keep what was learnt in a checkpoint.
 
-    While a network is trained, `fit` writes it after the next step; elsewhere the
-    command ends at once. What is half written then takes no file's place.
+    During training, `fit` writes the checkpoint after the next step; elsewhere the
+    command ends at once. A half-written file never replaces another.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def _terminate(*_: Any) -> None:
 
 
 class StopWhenInterrupted:
-    """Ctrl-C ends learning after the epoch, and results are written; twice, at once.
+    """Ctrl-C ends learning after the epoch and writes results; twice, ends at once.
 
     Attributes
     ----------
@@ -67,14 +67,14 @@ class StopWhenInterrupted:
         self.asked = True
         print(
             "\nStopping after this epoch, to write what was learnt; the same command "
-            "goes on then. Once more to quit.",
+            "continues from there. Press Ctrl-C again to quit at once.",
             file=sys.stderr,
         )
 
 
 @contextmanager
 def _handled(number: int, handler: Any) -> Iterator[None]:
-    """Have a signal handled, where that can be: in the main thread."""
+    """Handle a signal, if possible: only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

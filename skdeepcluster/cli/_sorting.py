@@ -32,9 +32,9 @@ def sort(
     found: Found,
     labels: NDArray[Any] | None,
 ) -> None:
-    """Fit, write the results as soon as they are there, and say what was found.
+    """Fit, write the results as soon as possible, and say what was found.
 
-    OUT keeps a checkpoint until they are written; after Ctrl-C also then.
+    OUT keeps a checkpoint until they are written, and after Ctrl-C also afterwards.
     """
     results = Results(output)
     height, width = found.images.shape[1:3]
@@ -57,7 +57,7 @@ def sort(
     results.write_model(est, "the model, for new images")
     assignment = Assignment.of(est, found.images, est.embedding_)
     table = found.names.assign(cluster=assignment.labels, distance=assignment.distances)
-    results.write_clusters(table, "the cluster of each image, and its distance from it")
+    results.write_clusters(table, "each image's cluster and distance to its centre")
     results.write_page(found.images, assignment, est.cluster_centers_)
     of_epochs = {} if scores is None else scores.of_epochs(est.n_epochs_)
     results.draw(found.images, assignment, est, of_epochs)
@@ -67,13 +67,13 @@ def sort(
         _remove(checkpoint)
     say_clusters(est, seconds, labels)
     if goes_on:
-        print(f"The same command goes on from there, with what {checkpoint} holds.")
+        print(f"The same command continues from there, with {checkpoint}.")
     print()
     say_written(results, found)
 
 
 def _remove(checkpoint: Path) -> None:
-    """Remove what is needed no more, and the folder if nothing else is in it."""
+    """Remove finished checkpoints, and the folder if nothing else is in it."""
     for each in current.kept or ():
         each.remove()
     with suppress(OSError):  # another fit has not ended
@@ -81,7 +81,7 @@ def _remove(checkpoint: Path) -> None:
 
 
 class _SayWhereItGoesOn:
-    """Says so where a fit begins with another epoch than the first."""
+    """Print where a fit continues, if it does not begin with the first epoch."""
 
     def setup(self, estimator: Any, context: Any) -> None:
         self._has_begun = False
@@ -94,8 +94,9 @@ class _SayWhereItGoesOn:
         self._has_begun = True
         if context.task_id > 0:
             n_epochs = context.parent.max_subtasks
-            print(f"goes on from epoch {context.task_id + 1} of {n_epochs}", flush=True)
+            told = f"continues from epoch {context.task_id + 1} of {n_epochs}"
+            print(told, flush=True)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         if context.parent is None and estimator.n_epochs_ and not self._has_begun:
-            print(f"all {estimator.n_epochs_} epochs were done before", flush=True)
+            print(f"all {estimator.n_epochs_} epochs are already done", flush=True)

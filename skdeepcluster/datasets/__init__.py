@@ -1,4 +1,4 @@
-"""Images to try things on: schematic views of the heart, as many as wanted."""
+"""Images to try things on: generated, schematic views of the heart."""
 
 from skdeepcluster.datasets._cardiac_views import CARDIAC_VIEWS, make_cardiac_views
 

@@ -1,4 +1,4 @@
-"""Anatomy, painted tissue by tissue: what a cut through a chest goes through."""
+"""Cuts through a chest, painted tissue by tissue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tissues = dict[str, tuple[Any, float]]  # signal, density of protons
 
 
 class People(dict[str, Array]):
-    """What makes subjects differ, a value each."""
+    """The properties in which subjects differ, one value for each subject."""
 
     def of(self, subjects: NDArray[np.int64]) -> People:
         """The values of some, ready to be combined with images."""
@@ -51,7 +51,7 @@ class Slate:
     def tube(
         self, tissue: str, start: tuple[float, float], end: tuple[float, float], r: Any
     ) -> None:
-        """Paint all that is not further than r from a straight line."""
+        """Paint everything within r of a straight line."""
         (x, y), dx, dy = start, end[0] - start[0], end[1] - start[1]
         along = ((self.x - x) * dx + (self.y - y) * dy) / (dx * dx + dy * dy)
         along = np.clip(along, 0, 1)

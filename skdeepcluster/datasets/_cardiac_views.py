@@ -60,31 +60,32 @@ def make_cardiac_views(
     return_subjects: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[NDArray[Any], ...]:
-    """Draw schematic magnetic resonance images of the heart, in 13 kinds.
+    """Draw schematic magnetic resonance images of the heart, of 13 kinds.
 
-    Every image belongs to a subject, who has an anatomy, a place and an orientation in
-    the scanner, a contrast, coil shading and noise of his own; his images have these in
-    common, up to small differences from scan to scan. Tissues are painted with the
+    Every image belongs to a subject with an anatomy, a place and an orientation in the
+    scanner, a contrast, coil shading and noise of their own. A subject's images share
+    these, up to small differences from scan to scan. Tissues are painted with the
     signal that each sequence would give them, and noise is added as a receiver does.
 
-    Good for trying things, for examples and for tests: cardiac MR of real people may
-    not be given away, and what is hard about these images is of the same kind, though
-    no figure reached here says what would be reached there.
+    The images are for trying things, for examples and for tests, because cardiac MR of
+    real people may not be shared. They are difficult in the same ways, but no figure
+    reached on them says what would be reached on real ones.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of images, at least 1.
     class_weights : {"balanced", "ukbb"} or sequence of 13 floats, default="balanced"
-        How the images are shared out among `CARDIAC_VIEWS`: evenly, as in dataset
-        (ii) of Kart et al. [1]_, where 43 % are short-axis slices and most classes
-        have 4 %, or in the proportions given. Counts are rounded, not drawn.
+        How the images are divided among `CARDIAC_VIEWS`: ``"balanced"`` evenly;
+        ``"ukbb"`` as in dataset (ii) of Kart et al. [1]_, where 43 % are short-axis
+        slices and most classes have 4 %; or in the given proportions. Counts are
+        rounded, not drawn.
     image_size : int, default=64
         Height and width in pixels, at least 16.
     return_subjects : bool, default=False
-        Whether to tell the subject of each image as well, for splits such as
-        :class:`~sklearn.model_selection.GroupKFold`. There are 13 images of
-        each at most, in equal numbers up to one.
+        Whether to return the subject of each image as well, for splits such as
+        :class:`~sklearn.model_selection.GroupKFold`. Subjects have at most 13 images
+        each, and their numbers differ by at most one.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same images each time.
 
@@ -196,7 +197,7 @@ def _draw_subjects(n: int, random: np.random.RandomState) -> People:
 
 @dataclass(frozen=True)
 class _View:
-    """How a class of images comes about."""
+    """How the images of a class are made."""
 
     body: Callable[[Slate, People], None]
     heart: Callable[[Slate, People, Array], None]
@@ -224,7 +225,7 @@ def _scan(
     }
     centres = ((np.arange(size) + 0.5) * 2 / size - 1).astype(np.float32)
     y, x = np.broadcast_arrays(centres[:, None], centres)
-    # Nobody's outlines are ellipses: bend what is painted with waves of his own.
+    # Real outlines are not ellipses: bend what is painted with each subject's waves.
     waves = [person[f"wave {wave}"] for wave in range(4)]
     bent_x = x + 0.03 * (np.sin(4 * y + waves[0]) + np.sin(7 * y + waves[1]))
     bent_y = y + 0.03 * (np.sin(4 * x + waves[2]) + np.sin(7 * x + waves[3]))

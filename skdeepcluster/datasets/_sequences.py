@@ -81,7 +81,7 @@ def t1_map(slate: Slate, person: People, random: np.random.RandomState) -> Array
 
 
 def fit(slate: Slate, person: People, random: np.random.RandomState) -> Array:
-    """How well one T1 fits: ill in air, and where tissues share a pixel."""
+    """How well one T1 fits: badly in air, and where tissues share a pixel."""
     sloped = np.stack([ndimage.sobel(slate.signal, axis) for axis in (1, 2)])
     edge = np.hypot(*sloped) / 4
     noise = person["noise"] / np.maximum(slate.density, 0.05)

@@ -12,39 +12,39 @@ from skdeepcluster._engine.objective import Stage
 
 
 class Objective(BaseEstimator):
-    """What the network learns: base class of objectives, also of your own.
+    """What the network learns: the base class of objectives, including your own.
 
     .. warning::
        Provisional: names and signatures may change without a deprecation.
 
-    In every epoch, embeddings of the images are clustered by K-means. Then a head on
-    top of the backbone turns features into logits, and both are trained for an epoch to
-    make the loss small. The objective says what the head and the loss are. At least
-    :meth:`build` and :meth:`loss` have to be written; all else has defaults.
+    In every epoch, K-means clusters the embeddings of the images. Then a head on top of
+    the backbone turns features into logits, and both are trained for an epoch to make
+    the loss small. The objective defines the head and the loss. A subclass must define
+    :meth:`build` and :meth:`loss`; everything else has defaults.
 
-    `fit` works on a clone, so that parameters of the instance given never change, and
-    methods may keep what they need in attributes that end in an underscore. For fits
-    with a `checkpoint`, that has to be tensors, numbers or text, and the class needs an
-    attribute ``checkpoint_name``: a text to be changed whenever its code is.
+    `fit` works on a clone, so the parameters of your instance never change, and methods
+    may keep what they need in attributes that end in an underscore. For fits with a
+    `checkpoint`, these must be tensors, numbers or text, and the class needs an
+    attribute ``checkpoint_name``: a text that you change whenever you change its code.
 
     Attributes
     ----------
     n_views : int, default=1
-        Number of views of each image that a step trains on, unless the estimator's
-        `n_views` says otherwise.
+        Number of views of each image in a training step, unless the estimator's
+        `n_views` overrides it.
     sees_neck : bool, default=True
-        Whether the head is put on what the backbone's neck makes of the embedding (of a
-        VGG, ReLU and dropout), or on the embedding itself.
+        Whether the head's input is the output of the backbone's neck (the ReLU and
+        dropout of a VGG) or the embedding itself.
     spherical : bool, default=False
         Whether K-means is spherical: with centroids of length 1.
     learns_clusters : bool, default=True
-        Whether the clusters of K-means are what is learnt. Otherwise they are found for
-        the history only, until learning has ended.
+        Whether the network learns the clusters of K-means. If not, clusters are only
+        found for the history, until learning has ended.
     begins_anew : bool, default=True
-        Whether the head forgets in every epoch what it has learnt, for the cluster 3 of
-        this epoch has nothing to do with that of the one before.
+        Whether the head is reset in every epoch, because cluster 3 of this epoch has
+        nothing to do with cluster 3 of the epoch before.
     momentum : float or None, default=None
-        SGD momentum of the head's parameters, in [0, 1); None is the estimator's.
+        SGD momentum of the head's parameters, in [0, 1); None uses the estimator's.
 
     See Also
     --------
@@ -88,7 +88,7 @@ class Objective(BaseEstimator):
     momentum: float | None = None
 
     def _parts(self) -> Iterator[Objective]:
-        """The objective, and those among its parameters."""
+        """The objective, and the objectives among its parameters."""
         yield self
         for value in self.get_params(deep=False).values():
             for each in value if isinstance(value, list | tuple) else [value]:
@@ -96,26 +96,26 @@ class Objective(BaseEstimator):
                     yield from each._parts()
 
     def stage(self, epoch: int, n_epochs: int) -> Stage:
-        """Say what is learnt in an epoch. Asked at the start of each, and before none.
+        """Say what is learnt in an epoch; called at the start of each.
 
-        An objective of several stages answers with another objective after some epochs.
-        The head of one that was not there in the epoch before is built then, and that
-        of the one before is dropped. So keep the objectives of stages, as parameters,
-        and do not make them anew in each epoch. Without an epoch (``n_epochs=0``) it is
-        asked once, as for the first of one.
+        An objective of several stages returns another objective after some epochs. When
+        the objective changes, a new head is built and the previous one is dropped. So
+        keep the objectives of stages as parameters, and do not create new ones in each
+        epoch. With ``n_epochs=0`` the method is called once, as for the first epoch of
+        one.
 
         Parameters
         ----------
         epoch : int
             Number of the epoch, from 0.
         n_epochs : int
-            Number of epochs that `fit` does, unless it stops before.
+            Number of epochs of `fit`, unless it stops early.
 
         Returns
         -------
         Stage
-            The objective itself, at the backbone's rate and with the estimator's
-            `n_clusters`, unless a subclass says otherwise.
+            By default, the objective itself, at the backbone's learning rate and with
+            the estimator's `n_clusters`.
         """
         return Stage(self)
 
@@ -125,7 +125,7 @@ class Objective(BaseEstimator):
         Parameters
         ----------
         n_features : int
-            Number of features that an image has.
+            Number of features per image.
         n_clusters : int
             Number of clusters that K-means finds.
 
@@ -140,16 +140,16 @@ class Objective(BaseEstimator):
     def begin(self, head: nn.Module, centroids: Tensor) -> None:
         """Prepare the head for an epoch.
 
-        By default, every layer that has a method ``reset_parameters`` draws its weights
-        again where the objective `begins_anew`, and nothing is done elsewhere.
+        By default, if the objective `begins_anew`, every layer with a method
+        ``reset_parameters`` draws new weights; otherwise nothing is done.
 
         Parameters
         ----------
         head : torch.nn.Module
             What :meth:`build` gave.
         centroids : Tensor of shape (n_clusters, n_features), float32
-            What K-means found in this epoch, in the space of the normalised embedding;
-            its row numbers are the labels.
+            The centroids of this epoch, in the space of the normalised embedding; row
+            numbers are the labels.
         """
         if self.begins_anew:
             for layer in head.modules():
@@ -165,24 +165,24 @@ class Objective(BaseEstimator):
         initial : float
             The estimator's `learning_rate`.
         of_backbone : float
-            The backbone's in this epoch, after schedule, warm-up and the factor of the
-            stage.
+            The backbone's learning rate in this epoch, after schedule, warm-up and the
+            factor of the stage.
 
         Returns
         -------
         float
-            By default `initial` for a head that `begins_anew`, since it has to catch up
-            in every epoch, and otherwise `of_backbone`.
+            By default `initial` for a head that `begins_anew`, because it has to catch
+            up in every epoch, and otherwise `of_backbone`.
         """
         return initial if self.begins_anew else of_backbone
 
     def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:
-        """Compute what a step makes smaller.
+        """Compute the loss that a training step reduces.
 
         Parameters
         ----------
         logits : Tensor of shape (n_views * n_images, n_logits), float32
-            What the head made of a batch, one view of all images after another.
+            The head's output for a batch, one view of all images after another.
         labels : Tensor of shape (n_views * n_images,), int64
             The cluster of each image, from 0 to ``n_clusters - 1``.
         n_views : int
@@ -196,7 +196,7 @@ class Objective(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} has no method loss.")
 
     def loss_of_guessing(self, n_clusters: int) -> float | None:
-        """Compute the loss of a head that knows nothing, in the unit of the loss.
+        """Compute the loss of a head that only guesses, in the unit of the loss.
 
         Parameters
         ----------
@@ -206,7 +206,6 @@ class Objective(BaseEstimator):
         Returns
         -------
         float or None
-            None, the default, if the warnings about collapse and doubt are not to judge
-            the loss.
+            None, the default, if warnings should not judge the loss.
         """
         return None

@@ -14,17 +14,18 @@ from skdeepcluster.objectives._base import Objective
 
 
 class CentroidClassification(Objective):
-    """Classify images by the clusters of spherical K-means, with their centroids.
+    """Classify images by cluster, with the centroids of K-means as the classifier.
 
-    Logits are the cosines of an embedding to the centroids, divided by `temperature`.
-    The head has nothing to learn. This is DeepCluster-v2 [1]_, with two views of each
-    image, which the recipe ``"deepcluster_v2"`` completes with a memory bank.
+    Logits are the cosines between an embedding and the centroids of spherical K-means,
+    divided by `temperature`; the head has no weights to learn. This is
+    DeepCluster-v2 [1]_ with two views of each image; the recipe ``"deepcluster_v2"``
+    adds its memory bank.
 
     Parameters
     ----------
     temperature : float, default=0.1
-        Temperature of the softmax, above 0; the lower, the more a step corrects what is
-        near to the wrong centroid.
+        Temperature of the softmax, above 0; the lower it is, the more a step corrects
+        embeddings near the wrong centroid.
 
     See Also
     --------
@@ -32,8 +33,8 @@ class CentroidClassification(Objective):
 
     Notes
     -----
-    Centroids have to lie in the space of the embedding, so that it cannot be combined
-    with the estimator's `pca_components`.
+    It cannot be combined with the estimator's `pca_components`, because the centroids
+    must lie in the space of the embedding.
 
     References
     ----------
@@ -68,8 +69,8 @@ class CentroidClassification(Objective):
         assert isinstance(head, CosineHead)
         if centroids.shape != head.centroids.shape:
             raise ValueError(
-                "Centroids that classify embeddings have to lie in their space, of "
-                f"{head.centroids.shape[1]} dimensions, and these have "
+                "Centroids that classify embeddings must have their "
+                f"{head.centroids.shape[1]} dimensions, but these have "
                 f"{centroids.shape[1]}; set pca_components=None."
             )
         head.centroids.copy_(F.normalize(centroids, dim=1))

@@ -15,20 +15,20 @@ from skdeepcluster.objectives._swapped import Prototypes, swapped_cross_entropy
 
 
 class SwappedClassification(CentroidClassification):
-    """Predict where another view belongs, and in which cluster the image was, at once.
+    """Learn swapped prediction and classification by the centroids at the same time.
 
     The loss is that of :class:`SwappedPrediction`, plus `weight` times that of
-    :class:`CentroidClassification`: clusters that K-means finds once an epoch in all
-    images, and prototypes to which batches are assigned, correct each other. Clusters
-    alone let the network take kinds of images for one that K-means has put together;
-    swapped prediction alone never looks at more than a batch.
+    :class:`CentroidClassification`. The clusters that K-means finds in all images once
+    an epoch and the prototypes that batches are assigned to correct each other:
+    clusters alone teach the network to merge kinds of images that K-means has put
+    together, and swapped prediction alone never sees more than a batch.
 
     Parameters
     ----------
     n_prototypes : int, default=512
         Number of prototypes, at least 1.
     temperature : float, default=0.1
-        Temperature of the softmax over prototypes, and of that over clusters, above 0.
+        Temperature of both softmaxes, over prototypes and over clusters, above 0.
     weight : float, default=1.0
         Weight of the classification, at least 0.
 
@@ -38,9 +38,9 @@ class SwappedClassification(CentroidClassification):
 
     Notes
     -----
-    Centroids have to lie in the space of the embedding, so that it cannot be combined
-    with the estimator's `pca_components`. Both losses are from [1]_; their sum is ours,
-    and `benchmarks/RESULTS.md` has what it is worth.
+    It cannot be combined with the estimator's `pca_components`, because the centroids
+    must lie in the space of the embedding. Both losses are from [1]_. Their sum is
+    ours; `benchmarks/RESULTS.md` shows what it gains.
 
     References
     ----------

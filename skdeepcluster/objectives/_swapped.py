@@ -16,25 +16,25 @@ from skdeepcluster.objectives._base import Objective
 
 
 class SwappedPrediction(Objective):
-    """Predict from each view of an image where another view of it belongs.
+    """Predict from one view of an image the assignment of another (swapped prediction).
 
-    Labels are found anew in every batch, as in SwAV [1]_, so that they are never older
-    than the network that learns them: each view has to predict the soft assignment of
-    the other to learnt prototypes, all of which are used equally often. K-means then
-    decides nothing but what is reported of each epoch, and at the end `labels_`.
+    Each view predicts how the other view is softly assigned to learnt prototypes, all
+    of which are used equally often. As in SwAV [1]_, assignments are computed anew in
+    every batch, so they are never older than the network that learns them. K-means only
+    decides what is reported of each epoch and, at the end, `labels_`.
 
     Prototypes are directions in a learnt projection of the embedding to 128 features.
-    What is projected forgets whatever tells two views apart, grey level among it; the
-    embedding before it keeps more of that, and makes better clusters.
+    The projection forgets whatever differs between two views, such as the grey level;
+    the embedding before it keeps more of that, and makes better clusters.
 
     Parameters
     ----------
     n_prototypes : int, default=512
-        Number of prototypes, at least 1. Several times the number of kinds of images,
+        Number of prototypes, at least 1: several times the number of kinds of images,
         whatever `n_clusters` is.
     temperature : float, default=0.1
-        Temperature of the softmax, above 0. Assignments are twice as sharp as
-        predictions, which is the paper's 0.05 to 0.1.
+        Temperature of the softmax, above 0. Assignments use half of it, so they are
+        twice as sharp as predictions: 0.05 and 0.1 in the paper.
 
     See Also
     --------
@@ -42,8 +42,8 @@ class SwappedPrediction(Objective):
 
     Notes
     -----
-    Wants two views of each image. Where there is but one, for feature vectors, with
-    ``augmentation=False`` or ``n_views=1``, images predict their own assignment, as in
+    It needs two views of each image. If there is only one (for feature vectors, with
+    ``augmentation=False`` or ``n_views=1``), images predict their own assignment, as in
     self-labelling [2]_.
 
     References
@@ -89,7 +89,7 @@ class SwappedPrediction(Objective):
 
 
 class Prototypes(nn.Module):
-    """Cosines to prototypes over a temperature, after a projection; all is learnt."""
+    """Cosines to prototypes over a temperature, after a projection; both learnt."""
 
     n_projected = 128  # as in the paper
 
@@ -112,14 +112,14 @@ class Prototypes(nn.Module):
 def swapped_cross_entropy(logits: Tensor, n_views: int) -> Tensor:
     """How badly each view predicts the balanced assignment of the others, in nats.
 
-    Equation 2 of the paper, the mean over all ordered pairs of views. A single view has
-    to predict its own, as in self-labelling (Asano et al., 2020).
+    Equation 2 of the paper, the mean over all ordered pairs of views. A single view
+    predicts its own assignment, as in self-labelling (Asano et al., 2020).
 
     Parameters
     ----------
     logits : Tensor of shape (n_views * n_images, n_prototypes), float32
         View by view: cosines over a temperature. Assignments are twice as sharp as
-        predictions, which is the paper's 0.05 to 0.1.
+        predictions: the paper's temperatures are 0.05 and 0.1.
     n_views : int
 
     Returns
@@ -137,15 +137,15 @@ def swapped_cross_entropy(logits: Tensor, n_views: int) -> Tensor:
 def balanced_assignment(scores: Tensor, n_iter: int = 3) -> Tensor:
     """Soft assignment of a batch that uses every prototype equally often.
 
-    Sinkhorn's iterations (Cuturi, 2013), as in the paper's appendix A: assigning
-    everything to one prototype is no solution.
+    Sinkhorn's iterations (Cuturi, 2013), as in the paper's appendix A: they rule out
+    assigning everything to one prototype.
 
     Parameters
     ----------
     scores : Tensor of shape (n_images, n_prototypes), float32
         Logarithms of the assignment before it is balanced.
     n_iter : int
-        The paper's 3 balance roughly, which is better than exactly.
+        The paper's 3 balance only roughly, which works better than exactly.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where images lie among the clusters: own centre, next centre, and how sure."""
+"""Images among the clusters: the nearest centre, the second nearest, the margin."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Assignment:
     distances: NDArray[np.float32]
     """To the own centre."""
     others: NDArray[np.int64]
-    """The cluster whose centre is next; the own one where there is no other."""
+    """The cluster with the second nearest centre; its own if there is no other."""
     margins: NDArray[np.float32]
-    """How much farther that centre is, at least 0; infinite where there is none."""
+    """How much farther that centre is, at least 0; infinite if there is none."""
 
     @classmethod
     def of(
@@ -41,8 +41,8 @@ class Assignment:
         expected = _num_samples(X), estimator.cluster_centers_.shape[1]
         if np.shape(embedding) != expected:
             raise ValueError(
-                f"embedding has shape {np.shape(embedding)}, and that of these images "
-                f"{expected}: give what transform gives of them, or leave it out."
+                f"embedding has shape {np.shape(embedding)}, but that of these images "
+                f"has {expected}; pass the result of transform, or leave it out."
             )
         labels, distances = estimator.model_.assign(embedding)
         others = labels.copy()
@@ -67,5 +67,5 @@ class Assignment:
 
 
 def embedded(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[np.float32]:
-    """What `transform` gives, as an array also where set_output asks for a table."""
+    """The result of `transform` as an array, even if set_output asks for a table."""
     return np.asarray(estimator.transform(X))

@@ -39,14 +39,14 @@ class EmbeddingDisplay:
     points : ndarray of shape (n_shown, 2)
         The images in the plane.
     labels : ndarray of shape (n_shown,)
-        What is coloured: their clusters, or known classes.
+        What the colours show: clusters or known classes.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        With the map.
+        The axes with the map.
     figure_ : matplotlib.figure.Figure
-        Containing it.
+        The figure of the axes.
 
     Examples
     --------
@@ -83,15 +83,15 @@ class EmbeddingDisplay:
         X : array-like of shape (n, ...)
             Images, those of the fit or others.
         y : array-like of shape (n,), default=None
-            What to colour; None takes the clusters.
+            What the colours show; None shows the clusters.
         reducer : object with `fit_transform`, default=None
-            What brings the embedding to two dimensions, such as
-            ``sklearn.manifold.TSNE(metric="cosine")``; None takes
-            :class:`sklearn.decomposition.PCA`, which is quick and shows less.
+            Reduces the embedding to two dimensions, for example
+            ``sklearn.manifold.TSNE(metric="cosine")``; None uses
+            :class:`sklearn.decomposition.PCA`, which is fast but shows less.
         max_images : int, default=5000
-            Of more, so many are drawn at random.
+            Number of images to draw at random if there are more.
         random_state : int or None, default=0
-            Of that draw.
+            Seed of that draw and of the default reducer.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a figure.
 
@@ -107,10 +107,7 @@ class EmbeddingDisplay:
         check_consistent_length(X, y)
         n = _num_samples(X)
         if n < 2:
-            raise ValueError(
-                f"X has {n} image(s), and a plane is laid through two at least; give "
-                "more."
-            )
+            raise ValueError(f"A map requires at least 2 images, got {n}.")
         chosen = np.arange(n)
         if n > max_images:
             draw = check_random_state(random_state)
@@ -138,7 +135,7 @@ class EmbeddingDisplay:
         """
         ax = given_or_new(ax, 7, 7)
         names, codes = np.unique(self.labels, return_inverse=True)
-        # Twenty colours, as many as can be told apart; what is written says the rest.
+        # Twenty colours, as many as can be told apart; the written names do the rest.
         colors = plt.get_cmap("tab20")(codes % 20)
         ax.scatter(
             self.points[:, 0], self.points[:, 1], s=6, c=colors, alpha=0.7, linewidths=0

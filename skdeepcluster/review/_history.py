@@ -1,4 +1,4 @@
-"""How learning went."""
+"""The curves of a fit."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ _TITLES = {"nmi": "NMI", "purity": "Purity"}
 
 
 class TrainingHistoryDisplay:
-    """Loss, NMI of adjacent assignments and cluster sizes over the epochs.
+    """Loss, NMI of consecutive assignments and cluster sizes over the epochs.
 
-    What the paper advises to watch: a sudden fall of the NMI, or rise of the loss, is a
-    sign of worse clusters; a falling loss alone is none of purer ones. With scores
-    against known classes, the figure is Figure 2 of Kart et al. (2021).
+    NMI is the normalised mutual information of two assignments: 1 if they are equal,
+    near 0 if they are unrelated. The paper advises to watch these curves: a sudden fall
+    of the NMI or rise of the loss is a sign of worse clusters, but a falling loss alone
+    is not a sign of purer ones. With scores against known classes, the figure is
+    Figure 2 of Kart et al. (2021).
 
     Make it with :meth:`from_estimator`.
 
     Parameters
     ----------
     history : mapping of str to ndarray of shape (n_epochs,)
-        As `DeepClusterCategorizer.history_` has it.
+        As in `DeepClusterCategorizer.history_`.
     scores : mapping of str to ndarray of shape (n_epochs,)
-        Of each epoch's assignment against known classes, by name; may be empty.
+        Scores of each epoch's assignment against known classes, by name; may be empty.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
-        Loss, NMI, a panel for each score but NMI, and sizes.
+        Loss, NMI, one panel for each score except NMI, and sizes.
     figure_ : matplotlib.figure.Figure
-        Containing them.
+        The figure of the axes.
 
     Examples
     --------
@@ -74,11 +76,11 @@ class TrainingHistoryDisplay:
         estimator : DeepClusterCategorizer
             Fitted.
         monitor : sklearn.callback.ScoringMonitor, default=None
-            The callback of that fit; its scores are shown, too. Best are those of
-            :func:`skdeepcluster.metrics.pseudo_label_monitor`. Of epochs before an
-            interruption, from which a fit went on, it has none, and none is drawn.
+            The callback of that fit, to draw its scores too; best is
+            :func:`skdeepcluster.metrics.pseudo_label_monitor`. If a fit resumed after
+            an interruption, it has no scores of the epochs before, and none are drawn.
         axes : sequence of matplotlib.axes.Axes, default=None
-            Where to draw, as many as panels; None makes a figure.
+            Where to draw, one for each panel; None makes a figure.
 
         Returns
         -------
@@ -87,7 +89,7 @@ class TrainingHistoryDisplay:
         Raises
         ------
         ValueError
-            If the monitor's last run was not that fit: it has other epochs.
+            If the monitor's last run was not that fit: its epochs differ.
         """
         scores = {} if monitor is None else _scores(monitor, estimator.n_epochs_)
         return cls(estimator.history_, scores).plot(axes=axes)
@@ -98,7 +100,7 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         axes : sequence of matplotlib.axes.Axes, default=None
-            Where to draw, as many as panels; None makes a figure.
+            Where to draw, one for each panel; None makes a figure.
 
         Returns
         -------
@@ -107,7 +109,7 @@ class TrainingHistoryDisplay:
         Raises
         ------
         ValueError
-            If the number of `axes` is not that of the panels.
+            If the number of `axes` differs from that of the panels.
         """
         others = [name for name in self.scores if name != "nmi"]
         n_panels = 3 + len(others)
@@ -116,7 +118,9 @@ class TrainingHistoryDisplay:
             axes = plt.subplots(1, n_panels, figsize=size, layout="constrained")[1]
         self.axes_ = np.asarray(axes, dtype=object)
         if self.axes_.shape != (n_panels,):
-            raise ValueError(f"axes are {self.axes_.shape}, and panels {n_panels}.")
+            raise ValueError(
+                f"plot requires {n_panels} axes, got shape {self.axes_.shape}."
+            )
         self.figure_: Any = self.axes_[0].figure
         self._plot_loss(self.axes_[0])
         self._plot_nmi(self.axes_[1])
@@ -166,8 +170,8 @@ def _scores(monitor: ScoringMonitor, n_epochs: int) -> dict[str, NDArray[np.floa
     numbers = [row["task_id"] for row in epochs]
     if numbers != list(range(n_epochs - len(epochs), n_epochs)):
         raise ValueError(
-            f"The monitor's last run has {len(epochs)} epochs, and the estimator did "
-            f"{n_epochs}: give the monitor that was its callback."
+            f"The monitor's last run has {len(epochs)} epochs, but the estimator did "
+            f"{n_epochs}; pass the monitor that was its callback."
         )
     about_the_task = {
         "task_id_path",

@@ -19,27 +19,26 @@ _ROW = 0.17  # inches a line of text
 
 
 class ClusterLabelDisplay:
-    """Known classes of the images of each cluster, as a heat map.
+    """The known classes of the images of each cluster, as a heat map.
 
-    For those who have labels to check against. Clusters are sorted by the class that
-    most of their images have. Make it with :meth:`from_estimator` or
-    :meth:`from_predictions`.
+    For checking clusters against labels. Clusters are sorted by their most frequent
+    class. Make it with :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
     shares : ndarray of shape (n_clusters, n_classes), float64
-        Of the images of a cluster, those of each class; rows add up to 1.
+        The share of each class among the images of a cluster; rows add up to 1.
     clusters : ndarray of shape (n_clusters,)
-        Their numbers.
+        Numbers of the clusters.
     classes : ndarray of shape (n_classes,)
-        What the classes are called.
+        Names of the classes.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        With the map.
+        The axes with the map.
     figure_ : matplotlib.figure.Figure
-        Containing it.
+        The figure of the axes.
 
     Examples
     --------
@@ -103,7 +102,7 @@ class ClusterLabelDisplay:
         *,
         ax: Axes | None = None,
     ) -> Self:
-        """Count the classes in clusters that are there already.
+        """Count the classes in given clusters.
 
         Parameters
         ----------

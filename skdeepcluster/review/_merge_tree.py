@@ -23,22 +23,22 @@ _ROW = 0.17  # inches a line of text
 class MergeTreeDisplay:
     """Dendrogram over the centroids: which clusters to merge first.
 
-    Merging goes by Ward's criterion, in which a cluster weighs as much as its images.
+    Clusters are merged by Ward's criterion, weighted by their numbers of images.
     Make it with :meth:`from_estimator`.
 
     Parameters
     ----------
     linkage : ndarray of shape (n_clusters - 1, 4), float64
-        As :func:`scipy.cluster.hierarchy.linkage` gives it.
+        In the format of :func:`scipy.cluster.hierarchy.linkage`.
     labels : list of str
-        What stands at each leaf.
+        The text at each leaf.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        With the tree.
+        The axes with the tree.
     figure_ : matplotlib.figure.Figure
-        Containing it.
+        The figure of the axes.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class MergeTreeDisplay:
         estimator : DeepClusterCategorizer
             Fitted, with at least 2 clusters.
         names : mapping of int to str, default=None
-            Names of clusters, written beside their numbers. None takes `names_` of the
+            Names of clusters, written beside their numbers. None uses `names_` of the
             estimator.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a figure of fitting size.
@@ -81,10 +81,10 @@ class MergeTreeDisplay:
         Raises
         ------
         ValueError
-            If there is one cluster only.
+            If there is only one cluster.
         """
         if estimator.n_clusters_ < 2:
-            raise ValueError("There is one cluster, and nothing to merge.")
+            raise ValueError("There is only one cluster, so nothing can be merged.")
         sizes = np.bincount(estimator.labels_, minlength=estimator.n_clusters_)
         names = estimator.names_ if names is None else names
         labels = [
@@ -117,7 +117,7 @@ class MergeTreeDisplay:
                 leaf_font_size=8,
                 ax=ax,
             )
-        ax.set(xlabel="distance of the clusters that are merged (Ward)")
+        ax.set(xlabel="distance of the merged clusters (Ward)")
         ax.spines[["top", "left", "right"]].set_visible(False)
         self.ax_ = ax
         self.figure_: Any = ax.figure

@@ -23,24 +23,24 @@ _DPI = 96
 class ClusterMontageDisplay:
     """A row per cluster with its most typical images, the most typical first.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`, as scikit-learn's
-    displays are made.
+    Make it with :meth:`from_estimator` or :meth:`from_predictions`, like scikit-learn's
+    displays.
 
     Parameters
     ----------
     pixels : ndarray of shape (n_shown * tile, n_columns * tile, 3), uint8
         The images of the clusters shown, in squares.
     clusters : ndarray of shape (n_shown,)
-        Their numbers.
+        Numbers of the clusters.
     sizes : ndarray of shape (n_shown,)
-        Images of each.
+        Number of images in each.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        With the montage.
+        The axes with the montage.
     figure_ : matplotlib.figure.Figure
-        Containing it.
+        The figure of the axes.
 
     See Also
     --------
@@ -84,7 +84,7 @@ class ClusterMontageDisplay:
         X : array-like of shape (n, height, width) or (n, height, width, channels)
             Images, those of the fit or others.
         n_columns : int, default=12
-            Images a cluster.
+            Images per cluster.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a figure of fitting size.
 
@@ -113,19 +113,19 @@ class ClusterMontageDisplay:
         n_columns: int = 12,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw images that are sorted already.
+        """Draw images that are already sorted.
 
         Parameters
         ----------
         images : ndarray of shape (n, height, width) or (n, height, width, channels)
-            Also a memory map. Shown between the darkest and the brightest percent of
-            the pixels shown.
+            May be a memory map. The darkest percent of the pixels shown becomes black,
+            the brightest white.
         labels : array-like of shape (n,)
-            Clusters, such as ``predict`` gives.
+            Clusters, for example from ``predict``.
         scores : array-like of shape (n,)
-            How typical each image is, such as ``score_samples`` gives.
+            How typical each image is, for example from ``score_samples``.
         n_columns : int, default=12
-            Images a cluster, at least 1.
+            Images per cluster, at least 1.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a figure of fitting size.
 

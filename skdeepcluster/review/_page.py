@@ -38,10 +38,9 @@ _SCRIPTS = (
 
 
 def as_json(data: Any) -> Markup:
-    """Data for a script element, which no text in them can end.
+    """Data for a script element, which no text in the data can end.
 
-    Plain ASCII: what is no valid text, such as a file name that was not UTF-8, is
-    escaped like all else.
+    Plain ASCII: even invalid text, such as a file name that is not UTF-8, is escaped.
     """
     return htmlsafe_json_dumps(data, separators=(",", ":"), allow_nan=False)
 
@@ -54,7 +53,7 @@ def write_html(
     sheets: Iterable[bytes],
     with_image_names: bool,
 ) -> None:
-    """Write the page, or leave what was there.
+    """Write the page, or leave an existing file unchanged.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def write_html(
     sheets : iterable of bytes
         A JPEG picture for each cluster.
     with_image_names : bool
-        Whether `data` has names of images, of which the page warns.
+        Whether `data` has names of images, which the page then mentions.
     """
     with replacing(path) as unfinished:
         style = _asset("report.css")
@@ -97,7 +96,7 @@ def _asset(name: str) -> str:
 def _policy(style: str, scripts: list[str]) -> str:
     """A content security policy: nothing from elsewhere, no code but ours.
 
-    A blob is what a script made in the page: sheets, unpacked when they are shown.
+    Blobs are made by the page's scripts: sheets, unpacked when they are shown.
     """
     allowed = " ".join(map(_hash, scripts))
     return (

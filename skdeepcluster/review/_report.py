@@ -24,7 +24,7 @@ from skdeepcluster.review._tree import merge_tree
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
-# The richest that keeps the file below the limit is taken, or else the last.
+# The first that keeps the file below the limit is used, or else the last.
 _DETAILS = (
     Detail(64, 12, 12),
     Detail(64, 12, 6),
@@ -36,7 +36,7 @@ _DETAILS = (
 )
 # Bytes of pictures and data; style and scripts take less than 0.1e6.
 _LIMIT = 29_000_000
-_JUDGED = 20  # clusters after which it is known whether all will fit
+_JUDGED = 20  # clusters after which it can be judged whether all will fit
 _N_COLUMNS = 12  # of a sheet of thumbnails
 _N_NEAR = 8  # clusters that one is said to look like
 _NIGHT = 10  # grey around pictures, as in the style
@@ -56,38 +56,39 @@ def write_report(
 ) -> None:
     """Write the page on which a person names the clusters.
 
-    It is one HTML file that opens in a browser from a disk, loads nothing and sends
+    It is a single HTML file that a browser opens from disk; it loads nothing and sends
     nothing. It shows typical, diverse, doubtful and borderline images of each cluster
-    (as :func:`representatives` chooses them), takes names, and gives them back as
-    ``names.csv``: the columns are ``cluster``, ``category`` and ``excluded`` (row
+    (as chosen by :func:`representatives`), takes names, and exports them as
+    ``names.csv`` with the columns ``cluster``, ``category`` and ``excluded`` (row
     numbers of images that were marked as not belonging, separated by spaces).
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file to write, such as ``report.html``; one that is there is replaced.
+        The file to write, such as ``report.html``; an existing one is replaced.
     estimator : DeepClusterCategorizer
         Fitted.
     X : array-like of shape (n_samples, ...)
-        Images as `estimator` takes them, those of the fit or others. Also a memory map:
-        once they are assigned, only those shown are read.
+        Images as `estimator` takes them, those of the fit or others. Of a memory map
+        (an array that stays in its file), only the images shown are read once all are
+        assigned.
     names : mapping of int to str, default=None
-        Names that clusters have already. Clusters of the same name are one category.
+        Existing names of clusters. Clusters with the same name form one category.
     image_names : sequence of str of length n_samples, default=None
-        Captions, such as relative paths. None shows row numbers, so that the page names
-        no file.
+        Captions, such as relative paths. None shows row numbers, so that no file name
+        is on the page.
     title : str, default="Clusters"
         Heading of the page.
     embedding : ndarray of shape (n_samples, n_embedding), default=None
-        What `transform` gives of X, such as `embedding_` of the images of the fit; None
-        computes it.
+        The result of `transform` for X, such as `embedding_` for the images of the fit;
+        None computes it.
 
     Raises
     ------
     ValueError
         If `estimator` was fitted on feature vectors, which cannot be shown; if `names`
-        names a cluster that is not there, or has a name that is empty; or if
-        `image_names` or `embedding` has not one entry for each image.
+        has a cluster that does not exist, or an invalid name; or if `image_names` or
+        `embedding` does not have one entry per image.
     FileNotFoundError
         If there is no folder to write into.
 
@@ -98,9 +99,8 @@ def write_report(
 
     Notes
     -----
-    The thumbnails are in the file: it is as confidential as the images. Each cluster
-    has up to 48, and fewer where there are so many clusters that the file would be
-    larger than 30 MB.
+    The file contains the thumbnails, so it is as confidential as the images. Each
+    cluster has up to 48, or fewer if the file would otherwise exceed 30 MB.
 
     Examples
     --------
@@ -146,13 +146,13 @@ def write_page(
     path : str or os.PathLike
         The file to write.
     images : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Also a memory map; only what is shown is read.
+        May be a memory map; only what is shown is read.
     assignment : Assignment
         Of these images.
     centers : ndarray of shape (n_clusters, n_embedding)
-        Of all clusters, also of those without an image here, which are not shown.
+        Of all clusters, including those without an image here, which are not shown.
     names : mapping of int to str, default=None
-        Names that clusters have already.
+        Existing names of clusters.
     image_names : sequence of str of length n, default=None
         Captions.
     title : str, default="Clusters"
@@ -161,8 +161,8 @@ def write_page(
     given = check_names(names or {}, len(centers))
     if image_names is not None and len(image_names) != len(images):
         raise ValueError(
-            f"image_names has {len(image_names)} names, and there are {len(images)} "
-            "images: give one for each of them."
+            f"image_names has {len(image_names)} names, but there are {len(images)} "
+            "images; give one name per image."
         )
     members = assignment.members()
     clusters = np.array(list(members))
@@ -203,7 +203,7 @@ def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
 def _digest(
     assignment: Assignment, centers: NDArray[Any], names: Mapping[int, str]
 ) -> str:
-    """What tells this page's work from another's in a browser's storage."""
+    """Identify this page's names in the browser's storage."""
     digest = hashlib.sha256(assignment.labels.tobytes())
     digest.update(np.ascontiguousarray(centers).tobytes())
     digest.update(as_json(names).encode())

@@ -27,7 +27,7 @@ def choose(
     members : ndarray of shape (size,)
         Row numbers of the images of the cluster, at least one, the most typical first.
     n : mapping of str to int
-        How many of each of some `KINDS`; of fewer images, all.
+        Number of images of some `KINDS`; all images if there are fewer.
 
     Returns
     -------
@@ -38,8 +38,8 @@ def choose(
         - diverse: far from each other, the most typical one first; of a large cluster
           at most 2,000 images are candidates, evenly from typical to doubtful;
         - doubtful: farthest from the centre, the farthest first;
-        - borderline: those that nearly went to another cluster, the nearest miss first;
-          none where there is no other cluster.
+        - borderline: almost assigned to another cluster, the closest first; none if
+          there is no other cluster.
     """
     choosers = {
         "typical": _typical,
@@ -80,7 +80,7 @@ def spread_over(points: NDArray[Any], n: int) -> list[int]:
     points : ndarray of shape (n_points, n_dimensions)
         At least one.
     n : int
-        How many; all, where there are fewer.
+        Number of points to choose; all if there are fewer.
 
     Returns
     -------

@@ -18,7 +18,7 @@ class Detail(NamedTuple):
     """Pixels of a thumbnail's side."""
     n_typical: int
     n_others: int
-    """Images that are diverse, doubtful and borderline, of each so many."""
+    """Number of diverse, of doubtful and of borderline images."""
 
 
 class Shown(NamedTuple):

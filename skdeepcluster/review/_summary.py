@@ -34,7 +34,7 @@ def cluster_table(
     n_images: int = 3,
     embedding: NDArray[np.float32] | None = None,
 ) -> pd.DataFrame:
-    """Describe clusters: their sizes, how tight they are, and what they border on.
+    """Describe clusters: their sizes, how tight they are, and their neighbours.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def cluster_table(
     X : array-like of shape (n, ...)
         Images, those of the fit or others.
     n_images : int, default=3
-        Images that are named for each cluster, at least 1.
+        Images listed for each cluster, at least 1.
     embedding : ndarray of shape (n_samples, n_embedding), default=None
-        What `transform` gives of X, such as `embedding_` of the images of the fit; None
-        computes it.
+        The result of `transform` for X, such as `embedding_` for the images of the fit;
+        None computes it.
 
     Returns
     -------
@@ -57,14 +57,15 @@ def cluster_table(
         - size: images of X in it;
         - share: of all images, in [0, 1];
         - distance_mean, distance_std: mean and standard deviation of their distances to
-          the centre, in [0, 2], for embeddings have length 1;
-        - neighbor: the cluster that comes next for most of them, -1 if there is none;
-        - margin: how much farther the next centre is than the own one, on average; near
-          0 the cluster runs into its neighbours;
-        - typical, doubtful: lists of row numbers in X, those nearest to the centre, the
-          nearest first, and those farthest from it, the farthest first.
+          the centre, in [0, 2], because embeddings have length 1;
+        - neighbor: the cluster with the second nearest centre for most of them, -1 if
+          there is no other cluster;
+        - margin: how much farther that centre is than their own, on average; near 0,
+          the cluster runs into its neighbours;
+        - typical, doubtful: lists of row numbers in X: nearest to the centre, the
+          nearest first, and farthest from it, the farthest first.
 
-        Of a cluster without images, figures are NaN and lists empty.
+        For a cluster without images, distances and margin are NaN, lists are empty.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def representatives(
     *,
     embedding: NDArray[np.float32] | None = None,
 ) -> pd.DataFrame:
-    """Choose images that show what a cluster holds, and where it ends.
+    """Choose images that show what each cluster contains, and where it ends.
 
     Parameters
     ----------
@@ -138,10 +139,10 @@ def representatives(
     X : array-like of shape (n_samples, ...)
         Images, those of the fit or others.
     n : int, default=9
-        Images of each kind a cluster, at least 1; fewer where it has fewer.
+        Images of each kind per cluster, at least 1; fewer if the cluster has fewer.
     embedding : ndarray of shape (n_samples, n_embedding), default=None
-        What `transform` gives of X, such as `embedding_` of the images of the fit; None
-        computes it.
+        The result of `transform` for X, such as `embedding_` for the images of the fit;
+        None computes it.
 
     Returns
     -------
@@ -152,16 +153,16 @@ def representatives(
         - kind: "typical" for those nearest to the centre, the nearest first; "diverse"
           for images far from each other, beginning with the most typical one
           (farthest-first traversal, Gonzalez, 1985); "doubtful" for those farthest
-          from the centre, the farthest first; "borderline" for those that nearly went
-          to another cluster, the nearest miss first;
+          from the centre, the farthest first; "borderline" for those almost assigned
+          to another cluster, the closest first;
         - rank: from 0, within cluster and kind;
         - image: the row number in X;
         - distance: to the centre, in [0, 2];
-        - margin: how much farther the next centre is, at least 0;
-        - neighbor: the cluster of that centre, -1 where there is none.
+        - margin: how much farther the second nearest centre is, at least 0;
+        - neighbor: the cluster of that centre, -1 if there is no other cluster.
 
-        Clusters without images are left out, and "borderline" where there is only one
-        cluster.
+        Clusters without images are left out, and so is "borderline" if there is only
+        one cluster.
 
     Raises
     ------
@@ -170,7 +171,7 @@ def representatives(
 
     Notes
     -----
-    In a cluster of more than 2,000 images, diverse ones are sought among at most 2,000,
+    In a cluster of more than 2,000 images, diverse ones are chosen among at most 2,000,
     taken evenly from the most typical to the most doubtful.
 
     Examples
@@ -217,4 +218,4 @@ def _ranked(
 
 def _check_n(n: int, name: str) -> None:
     if n < 1:
-        raise ValueError(f"{name}={n} images cannot be chosen; ask for at least 1.")
+        raise ValueError(f"{name} should be >= 1, got {n}.")

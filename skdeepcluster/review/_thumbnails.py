@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def as_pictures(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[Any]:
-    """What an estimator takes for images, with height, width and channels.
+    """Images as an estimator takes them, with height, width and channels.
 
     Raises
     ------
@@ -23,8 +23,8 @@ def as_pictures(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[Any]
     if len(estimator.image_shape_) != 3:
         raise ValueError(
             f"{type(estimator).__name__} was fitted on rows of "
-            f"{estimator.image_shape_[0]} features, which cannot be shown; of rows of "
-            "pixels, fit it with image_shape=(height, width)."
+            f"{estimator.image_shape_[0]} features, which cannot be shown; if the rows "
+            "are images, fit it with image_shape=(height, width)."
         )
     rows = np.asanyarray(X)
     return rows.reshape(len(rows), *estimator.image_shape_)
@@ -47,14 +47,14 @@ class GreyRange(NamedTuple):
 
     @classmethod
     def of_some(cls, images: NDArray[Any], rows: NDArray[np.intp]) -> GreyRange:
-        """Of some of the pixels of some of these images, at most 2 million."""
+        """From some pixels of some of these images, at most 2 million."""
         some = np.sort(rows)[:: -(-len(rows) // _IMAGES)]
         step = -(-max(images.shape[1:3]) // _PIXELS)
         return cls.of(np.stack([images[row, ::step, ::step] for row in some]))
 
 
 def thumbnail(image: NDArray[Any], size: int, shown: GreyRange) -> Image.Image:
-    """An image scaled to fit a square, its aspect kept.
+    """An image scaled to fit a square, with its aspect ratio kept.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def thumbnail(image: NDArray[Any], size: int, shown: GreyRange) -> Image.Image:
     size : int
         Pixels of the longer side.
     shown : GreyRange
-        What becomes black and white.
+        The pixel values shown as black and as white.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def sheet(
     Parameters
     ----------
     images : ndarray of shape (n, height, width) or (n, height, width, channels)
-        Also a memory map; only what is shown is read.
+        May be a memory map; only what is shown is read.
     rows : list of ndarray of int
         The images of each row, at most `n_columns`.
     n_columns : int

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def merge_tree(centers: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
-    """Merge clusters two by two, those first that least increase the inertia.
+    """Merge clusters two by two, first those that increase the inertia least.
 
-    Ward's criterion (1963) on centroids of so many images each: merging A and B adds
+    Ward's criterion (1963) on weighted centroids: merging A and B adds
     |A| |B| / (|A| + |B|) ‖a − b‖² to the sum of squared distances to the centroids.
 
     Parameters
@@ -24,14 +24,14 @@ def merge_tree(centers: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
     centers : array-like of shape (n_clusters, n_features)
         Centroids.
     sizes : array-like of shape (n_clusters,)
-        Images of each, at least 1.
+        Number of images of each, at least 1.
 
     Returns
     -------
     ndarray of shape (n_clusters - 1, 4), float64
-        As :func:`scipy.cluster.hierarchy.linkage` gives it, and its functions take it:
-        the two that are merged (from n_clusters on, the result of merge i is n_clusters
-        + i), the square root of twice the increase, and of how many clusters they are.
+        In the format of :func:`scipy.cluster.hierarchy.linkage`: the two that are
+        merged (n_clusters + i is the result of merge i), the square root of twice the
+        increase, and the number of clusters in the result.
     """
     weights = np.array(sizes, dtype=np.float64)
     n = len(weights)
@@ -62,13 +62,13 @@ def merge_tree(centers: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
 def merge_clusters(
     estimator: DeepClusterCategorizer, n_categories: int
 ) -> NDArray[np.int64]:
-    """Propose categories: merge the clusters of a fit until so many are left.
+    """Propose categories: merge the clusters of a fit until `n_categories` are left.
 
-    The tree of merges is that of :class:`MergeTreeDisplay`: Ward's criterion on the
-    centroids, in which a cluster weighs as much as its images. On three of the
-    benchmarks' five sets, and on average, the result is closer to the classes than as
-    many clusters of K-means on the same embedding. It is a proposal: what belongs
-    together is for a person to say.
+    Clusters are merged as in :class:`MergeTreeDisplay`: by Ward's criterion on the
+    centroids, weighted by their numbers of images. On three of the benchmarks' five
+    sets, and on average, the result is closer to the classes than K-means with as many
+    clusters on the same embedding. It is a proposal: a person has to decide what
+    belongs together.
 
     Parameters
     ----------
@@ -102,8 +102,8 @@ def merge_clusters(
     n_clusters = estimator.n_clusters_
     if not 1 <= n_categories <= n_clusters:
         raise ValueError(
-            f"n_categories={n_categories} cannot be made of {n_clusters} clusters; ask "
-            f"for 1 to {n_clusters}."
+            f"n_categories should be from 1 to n_clusters_={n_clusters}, got "
+            f"{n_categories}."
         )
     sizes = np.bincount(estimator.labels_, minlength=n_clusters)
     tree = merge_tree(estimator.cluster_centers_, sizes)

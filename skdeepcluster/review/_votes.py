@@ -1,4 +1,4 @@
-"""What the images of a series say together."""
+"""The vote of the images of a series."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 
 def series_vote(categories: ArrayLike, series: ArrayLike) -> pd.DataFrame:
-    """Give each series the category of most of its images.
+    """Give each series the most frequent category of its images.
 
     Parameters
     ----------
     categories : array-like of shape (n_images,)
-        Text; empty for an image without a category, which abstains.
+        Text; an image without a category (empty text) does not vote.
     series : array-like of shape (n_images,)
-        What series an image belongs to, such as the column `series` of the index of
-        :func:`skdeepcluster.load_archive`. Images without (NaN or None) are left out.
+        The series of each image, such as the column `series` of the index of
+        :func:`skdeepcluster.load_archive`. Images without one (NaN or None) are left
+        out.
 
     Returns
     -------
@@ -25,10 +26,10 @@ def series_vote(categories: ArrayLike, series: ArrayLike) -> pd.DataFrame:
         A row for each series, with the columns
 
         - series: as given, in sorted order;
-        - images: how many it has;
-        - category: the most frequent one, of several the first in sorted order; empty
-          where no image has any;
-        - share: of all its images, those of that category, in [0, 1].
+        - images: its number of images;
+        - category: the most frequent one, or the first in sorted order of several;
+          empty if no image has one;
+        - share: the share of that category among all its images, in [0, 1].
 
     Raises
     ------

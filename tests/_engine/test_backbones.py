@@ -86,7 +86,7 @@ def test_a_module_in_place_of_what_makes_one():
 
 
 def test_callable_that_returns_no_module():
-    with pytest.raises(TypeError, match=r"has to return a torch\.nn\.Module"):
+    with pytest.raises(TypeError, match=r"must return a torch\.nn\.Module"):
         build(lambda: 3, in_channels=1, size=(8, 8))
 
 
@@ -136,7 +136,7 @@ def test_weights_of_another_network_are_refused():
 
 def test_weights_file_that_is_no_state_dict(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"cos\nsystem\n(S'echo hacked'\ntR.")
-    with pytest.raises(ValueError, match="no state dict that torch can read safely"):
+    with pytest.raises(ValueError, match="not a state dict that torch can read safely"):
         build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "a.pt")
     torch.save([1, 2], tmp_path / "b.pt")
     with pytest.raises(ValueError, match="holds a list"):

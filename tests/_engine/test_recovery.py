@@ -64,7 +64,7 @@ def test_an_epoch_that_diverges_is_done_again_at_half_the_rate(diverging, of_gra
     assert np.isfinite(est.history_["loss"]).all()
     assert np.isfinite(est.embedding_).all()
     (warning,) = told
-    assert "done again at half of learning_rate=0.05" in warning
+    assert "repeated with half of learning_rate=0.05" in warning
     without, told = diverging()
     assert told == []
     assert without.history_["loss"][0] == est.history_["loss"][0]
@@ -83,7 +83,8 @@ def test_after_three_times_what_was_learnt_before_is_kept(diverging, first, digi
     assert est.n_epochs_ == first
     assert all(len(values) == first for values in est.history_.values())
     (warning,) = told
-    assert f"with the rate halved 3 times, and has ended with the {first} ep" in warning
+    assert "even with the rate halved 3 times, and stopped" in warning
+    assert f"the one after {first} epochs" in warning
     assert "Try a much lower learning_rate" in warning
     np.testing.assert_array_equal(est.predict(digits[0][:60]), est.labels_)
     before, _ = diverging(n_epochs=first)

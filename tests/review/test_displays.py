@@ -96,7 +96,7 @@ def test_history(fitted):
     assert len(sizes.lines) == 3
     axes = plt.figure().subplots(1, 3)
     assert display.plot(axes=axes).axes_[0] is axes[0]
-    with pytest.raises(ValueError, match=r"axes are \(2,\), and panels 3"):
+    with pytest.raises(ValueError, match=r"requires 3 axes, got shape \(2,\)"):
         display.plot(axes=axes[:2])
 
 
@@ -151,7 +151,7 @@ def test_history_of_a_fit_that_went_on_lacks_scores_of_the_epochs_before(
 def test_history_needs_the_monitor_of_that_fit(fitted, quick, digits):
     monitor = pseudo_label_monitor()
     quick.set_params(n_epochs=1).set_callbacks(monitor).fit(*digits)
-    with pytest.raises(ValueError, match="has 1 epochs, and the estimator did 2"):
+    with pytest.raises(ValueError, match="has 1 epochs, but the estimator did 2"):
         TrainingHistoryDisplay.from_estimator(fitted, monitor=monitor)
 
 
@@ -193,5 +193,5 @@ def test_embedding(fitted, digits):
     assert other.points.shape == (40, 2)
     with pytest.raises(ValueError, match="inconsistent"):
         EmbeddingDisplay.from_estimator(fitted, digits[0], digits[1][:5])
-    with pytest.raises(ValueError, match="two at least"):
+    with pytest.raises(ValueError, match="at least 2 images, got 1"):
         EmbeddingDisplay.from_estimator(fitted, digits[0][:1])

@@ -167,8 +167,8 @@ def test_hostile_names(page_of):
         ({"names": {5: "x"}}, "There is no cluster 5 .* from 0 to 4"),
         ({"names": {0: " "}}, "name of cluster 0 is empty"),
         ({"names": {0: 3}}, "name of cluster 0 is 3"),
-        ({"names": {0: "a\nb"}}, "name of cluster 0 holds control characters"),
-        ({"image_names": ["x"]}, "has 1 names, and there are 20 images"),
+        ({"names": {0: "a\nb"}}, "name of cluster 0 has control characters"),
+        ({"image_names": ["x"]}, "has 1 names, but there are 20 images"),
     ],
 )
 def test_names_that_are_refused(page_of, options, message, tmp_path):

@@ -307,15 +307,15 @@ def test_what_is_exported_can_be_imported(visit, tmp_path, page_of):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the first line has to name the columns"),
-        ("a,b\n1,2\n", "the first line has to name the columns"),
+        ("", "the first line must name the columns"),
+        ("a,b\n1,2\n", "the first line must name the columns"),
         ("cluster,category\n5,x\n", "line 2: “5” is not a cluster"),
-        ("cluster,category\n0,x\n0,y\n", "line 3: cluster 0 is there twice"),
+        ("cluster,category\n0,x\n0,y\n", "line 3: cluster 0 is listed twice"),
         ('cluster,category\n0,"x\n', "a quotation mark is not closed"),
         ("cluster,category\n0,x,y\n", "line 2: it has 3 fields"),
         ("cluster,category,excluded\n0,x,99\n", "line 2: “99” is not an image"),
         ("cluster,category,excluded\n0,x,4\n", "line 2: image 4 is in cluster 1"),
-        ('cluster,category\n0,"x\ny"\n', "the category holds control characters"),
+        ('cluster,category\n0,"x\ny"\n', "the category has control characters"),
         (b"cluster,category\n0,\xe4\n", "it is not UTF-8 text"),
     ],
     ids=range(10),
@@ -367,7 +367,7 @@ def test_a_browser_that_keeps_nothing(visit):
     name_field(page, 1).fill("mine")
     name_field(page, 1).press("Enter")
     expect(page.locator("#message")).to_have_text("Cluster 1 named “mine”.")
-    expect(page.locator("#not-stored")).to_contain_text("stores no names: export them")
+    expect(page.locator("#not-stored")).to_contain_text("does not store names")
     assert exported(page)[1:] == [["1", "mine", ""]]
 
 

@@ -97,7 +97,7 @@ def test_representatives_of_one_cluster(digits):
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_at_least_one_image(fitted, digits, n):
-    with pytest.raises(ValueError, match=f"n_images={n}"):
+    with pytest.raises(ValueError, match=f"n_images should be >= 1, got {n}"):
         cluster_table(fitted, digits[0], n_images=n)
-    with pytest.raises(ValueError, match=f"n={n}"):
+    with pytest.raises(ValueError, match=f"n should be >= 1, got {n}"):
         representatives(fitted, digits[0], n)

@@ -6,7 +6,7 @@ function nameClusters(numbers, name) {
   const alike = naming.categories(clustering.clusters).map((category) => category.name)
     .filter((other) => other !== name && other.toLowerCase() === name.toLowerCase());
   if (!naming.name(numbers, name)) {
-    refresh(); // a field may show blanks that are no name
+    refresh(); // a field may show blanks that are not a name
     return;
   }
   const named = numbers.length === 1 ? `Cluster ${numbers[0]}` : countOf(numbers.length, 'cluster');

@@ -38,7 +38,7 @@ class Cards extends EventTarget {
     box.setAttribute('aria-label', `Select cluster ${number}`);
     box.addEventListener('change', () => this.select([number], box.checked));
     facts.textContent = factsOf(cluster);
-    facts.title = 'Distance: the mean distance of its images to their centre. Small means alike.';
+    facts.title = 'Distance: the mean distance of its images to their centre. A small distance means similar images.';
     field.setAttribute('aria-label', `Name of cluster ${number}`);
     montage.setAttribute('aria-label', `Open cluster ${number}`);
     this.#cards.set(number, {
@@ -102,7 +102,7 @@ class Cards extends EventTarget {
     this.#list.append(...this.#order.map((number) => this.#cards.get(number).item));
   }
 
-  /** Show only the clusters that `accepts` says. */
+  /** Show only the clusters that `accepts`. */
   filter(accepts) {
     this.shown = this.#order.filter(accepts);
     const shown = new Set(this.shown);
@@ -133,7 +133,7 @@ class Cards extends EventTarget {
     if (inField) target.select();
   }
 
-  /** Move by so many cards, or by lines of the grid. */
+  /** Move by n cards, or by n lines of the grid. */
   step(n, { lines = false } = {}) {
     const start = this.shown.indexOf(this.#current);
     const end = start + n * (lines ? nColumnsOf(this.#list) : 1);

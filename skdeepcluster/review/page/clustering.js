@@ -17,7 +17,7 @@ const clustering = (() => {
     branches.push([...branches[one], ...branches[other]]);
   }
 
-  /** The smallest branch with this cluster that is not all selected; else the cluster. */
+  /** The smallest branch with this cluster that is not fully selected; else the cluster. */
   function branchToSelect(number, selected) {
     const addsToSelection = (branch) => branch.length > 1 && branch.some((each) => !selected.has(each));
     return branches.find((branch) => branch.includes(number) && addsToSelection(branch)) ?? [number];

@@ -12,7 +12,7 @@ class Completion {
   constructor(list, offersFor) {
     this.#list = list;
     this.#offersFor = offersFor;
-    // Not to take the focus from the field, whose leaving would end the choice.
+    // Keep the focus in the field, because leaving it would end the choice.
     list.addEventListener('pointerdown', (event) => event.preventDefault());
     list.addEventListener('click', (event) => {
       const option = event.target.closest('[role=option]');

@@ -20,7 +20,7 @@ const csv = (() => {
     const [header, ...records] = recordsOf(text.replace(/^\uFEFF/, ''));
     const columns = (header?.fields ?? []).map((field) => field.trim().toLowerCase());
     if (!columns.includes('cluster') || !columns.includes('category')) {
-      throw new Error('the first line has to name the columns cluster, category and excluded');
+      throw new Error('the first line must name the columns cluster and category');
     }
     const names = new Map();
     const excluded = new Map();
@@ -30,7 +30,7 @@ const csv = (() => {
         checkLength(fields, columns);
         const valueOf = (column) => fields[columns.indexOf(column)] ?? '';
         const number = numberOf(valueOf('cluster'), nClusters, 'a cluster');
-        if (seen.has(number)) throw new Error(`cluster ${number} is there twice`);
+        if (seen.has(number)) throw new Error(`cluster ${number} is listed twice`);
         seen.add(number);
         const name = checkedName(valueOf('category'));
         if (name) names.set(number, name);
@@ -45,14 +45,14 @@ const csv = (() => {
 
   function checkLength(fields, columns) {
     if (fields.length !== columns.length) {
-      throw new Error(`it has ${fields.length} fields, and the first line has ${columns.length}`);
+      throw new Error(`it has ${fields.length} fields, but the first line has ${columns.length}`);
     }
   }
 
   function checkedName(name) {
     if (name && !name.trim()) throw new Error('the category is blank');
     // As in _names.py, which reads what is exported.
-    if (/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)) throw new Error('the category holds control characters');
+    if (/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)) throw new Error('the category has control characters');
     return name;
   }
 
@@ -96,7 +96,7 @@ const csv = (() => {
     return records;
   }
 
-  /** Refuse a field that neither a separator nor a line's end follows, but for the last one. */
+  /** Refuse a field that is not followed by a separator or a line end, except the last one. */
   function checkEnd(text, position, line) {
     if (position === text.length) return;
     const reason = text[position] === '"'

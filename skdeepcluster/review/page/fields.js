@@ -27,7 +27,7 @@ function namesOffered(field, text) {
   return [...byName.values()].slice(0, N_OFFERED);
 }
 
-// A field leaves out the line ends of a name; that alone is no change.
+// A field leaves out the line ends of a name; that alone is not a change.
 const isShownAs = (name, text) => name.replace(/[\r\n]/g, '') === text;
 
 /** Give the field's clusters the name that stands in it. */

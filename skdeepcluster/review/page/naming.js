@@ -16,7 +16,7 @@ class Naming extends EventTarget {
     this.names = new Map(givenNames);
     this.excluded = new Map();
     this.#restore();
-    // The same page in another tab: what is done there is not to be undone here.
+    // The same page in another tab: its changes must not be undone here.
     addEventListener('storage', ({ key }) => {
       if (key !== this.#storageKey) return;
       this.#restore();
@@ -130,7 +130,7 @@ class Naming extends EventTarget {
       const rows = excluded.map(([number, marked]) => [number, new Set(marked)]);
       [this.names, this.excluded] = [new Map(names), new Map(rows)];
     } catch {
-      // Not ours, or of a page that stored it otherwise: start with the given names.
+      // Not ours, or stored in another format: start with the given names.
     }
   }
 }

@@ -4,9 +4,9 @@
 
 const ABOUT_VIEW = {
   typical: 'Closest to the centre of the cluster.',
-  diverse: 'Those that differ most from each other.',
+  diverse: 'The images that differ most from each other.',
   doubtful: 'Farthest from the centre of the cluster.',
-  borderline: 'Nearly as close to another cluster, which is named below each.',
+  borderline: 'Nearly as close to another cluster, named below each image.',
 };
 const N_NEIGHBOURS = 5;
 
