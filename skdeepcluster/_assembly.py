@@ -24,7 +24,9 @@ from skdeepcluster._pixels import pixel_statistics
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
-_EPOCHS, _STEPS = 20, 470  # smallest numbers with n_epochs="auto"
+# With n_epochs="auto": epochs of some 3,000 images, the steps that they make, and the
+# fewest epochs of many more.
+_EPOCHS, _STEPS, _FEWEST = 20, 470, 8
 
 
 def inputs_of(
@@ -61,11 +63,17 @@ def architecture_of(est: DeepClusterCategorizer) -> backbones.Architecture:
 
 
 def n_epochs_of(est: DeepClusterCategorizer, n_images: int) -> int:
-    """Number of epochs for a set of `n_images` images."""
+    """Number of epochs for a set of `n_images` images.
+
+    With ``"auto"``, few images make the same number of steps however few they are, and
+    of many the steps grow with the square root of their number.
+    """
     if isinstance(est.n_epochs, Integral):
         return int(est.n_epochs)
-    n_steps = descent.n_batches(n_images, est.batch_size)
-    return max(_EPOCHS, math.ceil(_STEPS / n_steps))
+    n_steps = descent.n_batches(n_images, est.batch_size)  # an epoch
+    if _EPOCHS * n_steps <= _STEPS:
+        return math.ceil(_STEPS / n_steps)
+    return max(_FEWEST, round(math.sqrt(_EPOCHS * _STEPS / n_steps)))
 
 
 def alternation_of(

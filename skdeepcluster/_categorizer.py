@@ -158,9 +158,11 @@ class DeepClusterCategorizer(
 
     n_epochs : int or "auto", default="auto"
         Number of epochs, at least 0; each clusters the images and then trains on them.
-        ``"auto"`` is 20, or more for fewer than about 3,000 images, so that there are
-        at least 470 training steps: a small set takes as long as one of 3,000. With 0,
-        the embedding of the random network is clustered, as a baseline.
+        ``"auto"`` is 20 for about 3,000 images; more for fewer, so that there are at
+        least 470 training steps: a small set takes as long as one of 3,000; and fewer
+        for more, so that the steps grow with the square root of their number: 10 for
+        12,000, and 8 for 19,000 or more. With 0, the embedding of the random network
+        is clustered, as a baseline.
 
     batch_size : int, default=128
         Number of images per training step, at least 2. An epoch is split into batches

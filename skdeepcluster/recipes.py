@@ -18,17 +18,17 @@ __all__ = ["RECIPES", "deepcluster", "deepcluster_v2", "deepmcat", "fast", "ldpo
 fast: dict[str, Any] = {}
 """The estimator's own defaults: under a minute on a laptop for a few thousand images.
 
-A small network on small images. It departs from the paper's loop in how it begins: for
-the first twelve of 20 epochs it learns not the cluster of an image, but what another
-view of it is assigned to in the same batch, among prototypes that are all used equally
-often (swapped prediction, as in SwAV). A random network's clusters, learnt from a few
-thousand images, would hold it back. In the other eight epochs it learns both at once,
-the clusters by their centroids. `benchmarks/RESULTS.md` has what each is worth. K-means
-on the embedding then makes the clusters, from a start that Ward's criterion finds. Grey
-level is kept (standardised over the set), but as a hint rather than a rule: intensity
-and shading vary. Few images are seen for more epochs, so that there are steps enough.
-`n_clusters` does not change the network, for there are 256 clusters in the loop, or one
-for ten images of fewer.
+A small network on small images. It differs from the paper's loop in how it begins: for
+the first three fifths of the epochs it does not learn the cluster of an image, but to
+predict the assignment of another view of it in the same batch, among prototypes that
+are all used equally often (swapped prediction, as in SwAV). Learning a random network's
+clusters from a few thousand images would hold it back. In the other epochs it learns
+both at once, the clusters by their centroids. `benchmarks/RESULTS.md` says what each
+is worth. K-means on the embedding then makes the clusters, starting from those of Ward's
+criterion. Grey level is kept (standardised over the set), but as a hint rather than a
+rule: intensity and shading vary. The fewer the images, the more often each is seen, so
+that there are enough steps. `n_clusters` does not change the network, because there are
+256 clusters in the loop, or one for 10 images if there are fewer than 2,560.
 """
 
 deepmcat: dict[str, Any] = {
@@ -72,7 +72,7 @@ learning rate is too high.
 
 What the paper does not state is chosen here: the ranges of the augmentation, 20
 iterations of K-means, the second fully connected layer for embedding, and a constant
-learning rate. Departs from the paper in that the final clusters are those of images
+learning rate. It differs from the paper in that the final clusters are those of images
 without augmentation; `last_epoch_labels_` are the paper's.
 """
 

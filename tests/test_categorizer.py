@@ -893,9 +893,16 @@ def test_the_plain_call_sorts_digits_without_a_warning():
 
 @pytest.mark.parametrize(
     ("n", "batch_size", "expected"),
-    [(200, 128, 235), (3000, 128, 20), (1000, 128, 59), (10**6, 128, 20), (2, 2, 470)],
+    [
+        (2, 2, 470),
+        (200, 128, 235),
+        (1000, 128, 59),
+        (3000, 128, 20),
+        (12_001, 128, 10),
+        (10**6, 128, 8),
+    ],
 )
-def test_few_images_are_seen_for_more_epochs(n, batch_size, expected):
+def test_the_more_images_the_fewer_epochs(n, batch_size, expected):
     assert n_epochs_of(DeepClusterCategorizer(batch_size=batch_size), n) == expected
     assert n_epochs_of(DeepClusterCategorizer(n_epochs=3), n) == 3
 
