@@ -19,7 +19,6 @@ import warnings
 from collections import defaultdict
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pydicom
 from _common import machine, table
@@ -151,7 +150,6 @@ def main():
         manifest = {row["path"]: row["decode"] for row in csv.DictReader(file)}
     warnings.simplefilter("ignore")
     print(f"{machine()}, {os.cpu_count()} processes; pydicom {pydicom.__version__}\n")
-    joblib.Parallel(n_jobs=-1)(joblib.delayed(len)([]) for _ in range(8))  # start them
     against_manifest(options.archive, manifest)
     one_image(options.archive)
     speed(options.archive, manifest, options.files, options.repeats)

@@ -116,7 +116,7 @@ def bad_inputs(folder):
     [
         (["missing.npy"], "missing.npy"),
         (["empty"], "holds no image that can be read (it is empty)"),
-        (["text.npz"], "text.npz is no folder, and no .npy"),
+        (["text.npz"], "text.npz is not a folder, nor a .npy"),
         (["none.npy"], "holds no image"),
         (["two.npy"], "n_samples=2 should be >= n_clusters=5"),
         (["axes.npy"], "channels on axis 1"),

@@ -92,7 +92,7 @@ def read_array(path: str | os.PathLike[str], name: str) -> NDArray[Any]:
         raise
     except Exception as error:  # a hostile zip raises whatever its parts lead to
         raise ValueError(
-            f"{path} is no folder, and no .npy or .npz file that can be read."
+            f"{path} is not a folder, nor a .npy or .npz file that can be read."
         ) from error
     if not isinstance(array, np.ndarray):
         raise ValueError(

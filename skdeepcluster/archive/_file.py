@@ -19,6 +19,7 @@ Kind = Literal[
     "damaged",
     "unsupported",  # an image, in a coding that no free decoder reads
     "too large",
+    "too slow",
     "inaccessible",  # no permission, no regular file, a link to nowhere
 ]
 
@@ -32,9 +33,6 @@ class Unreadable(Exception):  # noqa: N818
         self.reason = reason
 
 
-CRASHED = Unreadable("damaged", "Decoding it crashed, or took all memory.")
-
-
 class UnreadableFileError(ValueError):
     """A file of an archive that should give an image, and does not.
 
@@ -44,7 +42,7 @@ class UnreadableFileError(ValueError):
         As it was given, or relative to the folder; it is not part of the message, for
         names of files may be names of patients.
     kind : str
-        "damaged", "unsupported", "too large" or "inaccessible".
+        "damaged", "unsupported", "too large", "too slow" or "inaccessible".
     reason : str
         A sentence.
     instead : str
@@ -96,7 +94,7 @@ class Header(NamedTuple):
     series: str | None = None
     """Names the series across files; "" of a file that is one; None of a picture."""
     kind: str = ""
-    """Images of different kinds are no phases of each other (magnitude, velocity)."""
+    """Images of different kinds are not phases of each other (magnitude, velocity)."""
     place: tuple[float, ...] | None = None
     """Orientation and position; None where unknown."""
     when: When = When()
@@ -123,7 +121,7 @@ class ImageFile(Protocol):
 
 
 def check_images(number: float) -> None:
-    """Raise Unreadable if no file has so many images."""
+    """Raise Unreadable if no real file has that many images."""
     if number > MAX_IMAGES:
         raise Unreadable(
             "too large", f"More than {MAX_IMAGES:,} images, by its own header."

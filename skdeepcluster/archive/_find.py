@@ -31,8 +31,8 @@ class Files:
         return len(self.kept) + len(self.passed_over)
 
     def location(self, number: int) -> str:
-        """Where a file is opened."""
-        return os.path.join(self.root, self.kept[number].path)
+        """Where a file is opened, by a process that may be in another folder."""
+        return os.path.join(os.path.abspath(self.root), self.kept[number].path)
 
 
 def find_files(
@@ -65,7 +65,7 @@ def _read_key(key: Path) -> dict[str, str]:
     )
     if list(table.columns) != ["number", "path"]:
         raise ValueError(
-            f"path_key={os.fspath(key)} is there already, and is no such table: "
+            f"path_key={os.fspath(key)} exists already and is not such a table; "
             "give another name."
         )
     known = dict(zip(table["path"], table["number"], strict=True))

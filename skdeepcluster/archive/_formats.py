@@ -46,8 +46,10 @@ def open_image(path: str) -> Iterator[ImageFile]:
     Raises
     ------
     Unreadable
-        Whatever is wrong, also while reading its pixels. Nothing else is raised, and
-        nothing that the file says is repeated.
+        Whatever is wrong, also while reading its pixels; nothing that the file says is
+        repeated.
+    MemoryError
+        As it is raised. Nothing else is.
     """
     try:
         with _quiet():
@@ -56,14 +58,12 @@ def open_image(path: str) -> Iterator[ImageFile]:
                 yield file
             finally:
                 file.close()
-    except Unreadable:
+    except (Unreadable, MemoryError):
         raise
     except PermissionError:
         raise Unreadable("inaccessible", "No permission to read it.") from None
     except FileNotFoundError:
         raise Unreadable("inaccessible", "It is no longer there.") from None
-    except MemoryError:
-        raise Unreadable("too large", "It does not fit into memory.") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         reason = "Its compressed content is cut or spoilt."
         raise Unreadable("damaged", reason) from None

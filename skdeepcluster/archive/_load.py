@@ -17,9 +17,9 @@ from sklearn.utils import Bunch
 from skdeepcluster._image_size import read_at
 from skdeepcluster.archive._choice import Found, Frames, choose
 from skdeepcluster.archive._decode import Progress, Reading
-from skdeepcluster.archive._file import Address, Header, Unreadable
+from skdeepcluster.archive._file import Header, Unreadable
 from skdeepcluster.archive._find import Files, find_files
-from skdeepcluster.archive._options import Options, check_options
+from skdeepcluster.archive._options import Options, check_limits, check_options
 from skdeepcluster.archive._pixels import Window
 from skdeepcluster.archive._store import Row, Store, locked, write_table
 from skdeepcluster.archive._windows import rows_of
@@ -38,6 +38,8 @@ def load_archive(
     on_error: Literal["skip", "raise"] = "skip",
     path_key: str | os.PathLike[str] | None = None,
     n_jobs: int = -1,
+    timeout: float = 30,
+    max_memory: float = 4,
     progress: Progress | None = None,
 ) -> Bunch:
     """All images of a folder of DICOM, NIfTI and picture files, whatever is in it.
@@ -86,7 +88,8 @@ def load_archive(
         None keeps the values, as float32.
 
     on_error : {"skip", "raise"}, default="skip"
-        "raise" ends at the first damaged, unsupported, oversized or inaccessible file.
+        "raise" ends at the first damaged, unsupported, oversized, slow or inaccessible
+        file.
         Hidden files and files without an image are skipped all the same.
 
     path_key : path or None, default=None
@@ -95,8 +98,17 @@ def load_archive(
 
     n_jobs : int, default=-1
         Processes that decode, as of joblib; -1 is one for each core. Memory grows with
-        their number and the largest file, beside some 500 bytes for each image. With 1
-        this process decodes, and ends if a decoder crashes on a hostile file.
+        their number and the largest file, beside some 500 bytes for each image. None
+        of them is this one, also with 1: a file that crashes its decoder is skipped.
+
+    timeout : float, default=30
+        Seconds, of the clock and of the processor, that a file may take, or each 512
+        images or 67 million pixels of a file with more. One that takes longer is
+        skipped.
+
+    max_memory : float, default=4
+        GiB that each of the processes may take, of its address space, on Linux. A file
+        that does not fit is skipped.
 
     progress : callable or None, default=None
         Called with "headers" or "pixels", the number of files done, and of all.
@@ -115,7 +127,7 @@ def load_archive(
             ``fingerprint``. What does not apply is missing. Sorted by path.
         skipped : DataFrame
             ``path``, ``kind`` (hidden, not an image, damaged, unsupported, too large,
-            inaccessible) and ``reason``.
+            too slow, inaccessible) and ``reason``.
         n_files : int
             Files in the folder, whatever became of them.
 
@@ -153,17 +165,18 @@ def load_archive(
     """
     root = Path(folder)
     options = check_options(image_size, channels, frames, window)
+    limits = check_limits(timeout, max_memory)
     if on_error not in ("skip", "raise"):
         raise ValueError(f"on_error={on_error!r} is neither 'skip' nor 'raise'.")
     if not root.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder.")
+        raise NotADirectoryError(f"{folder} is not a folder.")
     if store is not None and Path(store).resolve() == root.resolve():
         raise ValueError("store and folder are the same: give another folder.")
     with tempfile.TemporaryDirectory(prefix="skdeepcluster-") as temporary:
         place = Path(temporary if store is None else store)
         with locked(place):
             files = find_files(root, place, path_key)
-            how = (on_error, effective_n_jobs(n_jobs), progress)
+            how = (on_error, effective_n_jobs(n_jobs), limits, progress)
             known = None
             if options.image_size is None:
                 known = Reading(files, None, options, *how).headers()
@@ -221,12 +234,12 @@ def _opened(place: Path, options: Options) -> Store:
 
 def _missing(
     images: list[Found], rows: list[Row], disk: Store
-) -> dict[int, list[Address]]:
+) -> dict[int, list[Header]]:
     """The images of each file that are still to be decoded."""
-    missing: dict[int, list[Address]] = {}
+    missing: dict[int, list[Header]] = {}
     for image, row in zip(images, rows, strict=True):
         if not disk.has(row):
-            missing.setdefault(image.file, []).append(row.address)
+            missing.setdefault(image.file, []).append(image.header)
     return missing
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 Window = Literal["series", "image"] | tuple[float, float] | None
 
 PERCENTILES = (0.5, 99.5)
+_LARGEST = 1e37  # sums of larger float32 values are infinite
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -20,7 +21,8 @@ def to_square(values: NDArray[Any], size: int, channels: int) -> NDArray[np.floa
     Parameters
     ----------
     values : ndarray of shape (h, w) or (h, w, 3)
-        Any real dtype; what is not finite becomes the lowest finite value.
+        Any real dtype; what is not finite, or beyond 1e37, becomes the lowest other
+        value.
     size : int
         Height and width of the result in pixels.
     channels : {1, 3}
@@ -32,9 +34,9 @@ def to_square(values: NDArray[Any], size: int, channels: int) -> NDArray[np.floa
     """
     image = np.asarray(values, np.float32)
     if values.dtype.kind == "f":
-        finite = np.isfinite(image)
-        if not finite.all():
-            image = np.where(finite, image, image[finite].min() if finite.any() else 0)
+        sound = np.abs(image) < _LARGEST  # what is not a number is not
+        if not sound.all():
+            image = np.where(sound, image, image[sound].min() if sound.any() else 0)
     if image.ndim == 3 and channels == 1:
         image = image @ _LUMA
     _, _, height, width = place_of(image.shape[0], image.shape[1], size)

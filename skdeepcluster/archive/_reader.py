@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _warnings
 from skdeepcluster._image_size import read_at
-from skdeepcluster.archive._choice import Found, choose
-from skdeepcluster.archive._file import (
-    CRASHED,
-    Header,
-    Unreadable,
-    UnreadableFileError,
-)
-from skdeepcluster.archive._formats import open_image
-from skdeepcluster.archive._options import Options, check_options
+from skdeepcluster.archive._file import Unreadable, UnreadableFileError
+from skdeepcluster.archive._options import Options, check_limits, check_options
 from skdeepcluster.archive._parallel import in_parallel
-from skdeepcluster.archive._pixels import Window, inner, limits, to_square, with_window
+from skdeepcluster.archive._tasks import RowAndPath, longer_side, one_image
+
+Result = TypeVar("Result")
 
 _CHUNK = 16
 _SAMPLE = 1000  # files whose headers tell how large images are
@@ -62,7 +57,16 @@ class ImageReader(TransformerMixin, BaseEstimator):
         image in its place, and warn once.
 
     n_jobs : int, default=1
-        Processes, as of joblib; -1 is one for each core.
+        Processes that decode, as of joblib; -1 is one for each core. None of them is
+        this one, also with 1, so that no file can harm it; they are kept for a minute.
+
+    timeout : float, default=30
+        Seconds, of the clock and of the processor, that a file may take. One that takes
+        longer gives no image.
+
+    max_memory : float, default=4
+        GiB that each of the processes may take, of its address space, on Linux. A file
+        that does not fit gives no image.
 
     See Also
     --------
@@ -90,6 +94,8 @@ class ImageReader(TransformerMixin, BaseEstimator):
         window: Literal["image"] | tuple[float, float] | None = "image",
         on_error: Literal["raise", "blank"] = "raise",
         n_jobs: int = 1,
+        timeout: float = 30,
+        max_memory: float = 4,
     ) -> None:
         self.image_size = image_size
         self.channels = channels
@@ -97,6 +103,8 @@ class ImageReader(TransformerMixin, BaseEstimator):
         self.window = window
         self.on_error = on_error
         self.n_jobs = n_jobs
+        self.timeout = timeout
+        self.max_memory = max_memory
 
     def fit(self, X: Sequence[str], y: None = None) -> Self:
         """Check the parameters, and choose the size of images if that is "auto".
@@ -120,7 +128,9 @@ class ImageReader(TransformerMixin, BaseEstimator):
         """
         options = self._check()
         paths = _paths(X)
-        self.image_size_ = options.image_size or read_at(self._longer_sides(paths))
+        self.image_size_ = options.image_size or read_at(
+            self._longer_sides(paths, options)
+        )
         return self
 
     def transform(self, X: Sequence[str]) -> NDArray[Any]:
@@ -146,73 +156,48 @@ class ImageReader(TransformerMixin, BaseEstimator):
             Before `fit`, where `image_size` is "auto".
         """
         options = self._check()
-        window, size = options.window, options.image_size
+        size = options.image_size
         if size is None:
             check_is_fitted(self)
             size = self.image_size_
+        options = options._replace(image_size=size)
         paths = _paths(X)
         shape = (len(paths), size, size, 3)
-        dtype = np.float32 if window is None else np.uint8
+        dtype = np.float32 if self.window is None else np.uint8
         images = np.zeros(shape if self.channels == 3 else shape[:3], dtype)
-        rows = list(enumerate(paths))
-        chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
         failed = []
-        read = functools.partial(self._read, window, size)
-        with contextlib.closing(in_parallel(read, chunks, self.n_jobs)) as runs:
-            for chunk, results in runs:
-                for (row, path), got in zip(chunk, results or [CRASHED], strict=True):
-                    if not isinstance(got, Unreadable):
-                        images[row] = got
-                    elif self.on_error == "raise":
-                        raise UnreadableFileError(path, got.kind, got.reason, "blank")
-                    else:
-                        failed.append(row)
+        with contextlib.closing(self._run(one_image, options, paths)) as runs:
+            for (row, _), got in runs:
+                if not isinstance(got, Unreadable):
+                    images[row] = got
+                elif self.on_error == "raise":
+                    raise UnreadableFileError(paths[row], got.kind, got.reason, "blank")
+                else:
+                    failed.append(row)
         if failed:
             _warnings.warn(_warnings.blank_rows(sorted(failed), len(paths)))
         return images
 
-    def _longer_sides(self, paths: list[str]) -> Iterator[int]:
+    def _longer_sides(self, paths: list[str], options: Options) -> Iterator[int]:
         """Of the image of some files, those that have one."""
         some = paths[:: -(-len(paths) // _SAMPLE) or 1]
-        chunks = [some[n : n + _CHUNK] for n in range(0, len(some), _CHUNK)]
-        for _, sides in in_parallel(self._measure, chunks, self.n_jobs):
-            yield from sides or ()
+        for _, side in self._run(longer_side, options, some):
+            if not isinstance(side, Unreadable):
+                yield side
 
-    def _measure(self, chunk: list[str]) -> list[int]:
-        sides = []
-        for path in chunk:
-            with contextlib.suppress(Unreadable), open_image(path) as file:
-                header = self._one_of(file.headers)
-                sides.append(max(header.height, header.width))
-        return sides
-
-    def _read(
-        self, window: Window, size: int, chunk: list[tuple[int, str]]
-    ) -> list[NDArray[Any] | Unreadable]:
-        got: list[NDArray[Any] | Unreadable] = []
-        for _, path in chunk:
-            try:
-                got.append(self._read_one(path, window, size))
-            except Unreadable as error:
-                got.append(error)
-        return got
-
-    def _read_one(self, path: str, window: Window, size: int) -> NDArray[Any]:
-        with open_image(path) as file:
-            header = self._one_of(file.headers)
-            values = file.pixels(header.address)
-        square = to_square(values, size, self.channels)
-        if window is None:
-            return square
-        inside = inner(header.height, header.width, size)
-        if isinstance(window, str):
-            window = limits(square[inside])
-        return with_window(square, inside, *window)
-
-    def _one_of(self, headers: list[Header]) -> Header:
-        found = choose([Found(0, header) for header in headers], self.frames)
-        in_space = sorted(found, key=lambda image: image.header.place or ())
-        return in_space[len(in_space) // 2].header
+    def _run(
+        self,
+        task: Callable[[Options, RowAndPath], Result],
+        options: Options,
+        paths: list[str],
+    ) -> Generator[tuple[RowAndPath, Result | Unreadable]]:
+        # Who opens them may have been started in another folder.
+        rows = [(row, os.path.abspath(path)) for row, path in enumerate(paths)]
+        chunks = [rows[n : n + _CHUNK] for n in range(0, len(rows), _CHUNK)]
+        limits = check_limits(self.timeout, self.max_memory)
+        return in_parallel(
+            functools.partial(task, options), chunks, self.n_jobs, limits
+        )
 
     def _check(self) -> Options:
         if self.frames not in ("first", "middle"):
@@ -230,6 +215,7 @@ class ImageReader(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"on_error={self.on_error!r} is neither 'raise' nor 'blank'."
             )
+        check_limits(self.timeout, self.max_memory)
         return check_options(self.image_size, self.channels, self.frames, window)
 
     def __sklearn_tags__(self) -> Tags:
@@ -247,4 +233,4 @@ def _paths(X: Any) -> list[str]:
     try:
         return [os.fspath(path) for path in np.asarray(X, dtype=object).ravel()]
     except TypeError:
-        raise ValueError("X is no list of paths: not all of it is text.") from None
+        raise ValueError("X is not a list of paths: not all of it is text.") from None

@@ -42,7 +42,7 @@ def scan(
     files : list of File
         Sorted by path.
     skipped : list of (str, Unreadable)
-        Hidden files, folders that cannot be opened, and what is no file.
+        Hidden files, folders that cannot be opened, and what is not a file.
     """
     files: list[File] = []
     skipped: list[tuple[str, Unreadable]] = []

@@ -21,28 +21,28 @@ def add_to(commands: Commands) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "assign",
-        help="find clusters and categories of new images, with a model that is there",
+        help="find clusters and categories of new images with an existing model",
     )
     command.add_argument(
         "model",
         type=Path,
         metavar="MODEL",
-        help="model.safetensors, or the folder that categorize wrote it to",
+        help="model.safetensors, or the folder in which categorize wrote it",
     )
     command.add_argument("path", type=Path, metavar="PATH", help=ARCHIVE)
     command.add_argument(
         "--sort-into",
         type=Path,
         metavar="DIR",
-        help="also lay the files that gave an image out in folders by category, in a "
-        "new folder DIR; a file with several goes where most of them belong",
+        help="also sort the files that gave an image into folders by category, in a "
+        "new folder DIR; a file with several images goes to the most frequent category",
     )
     command.add_argument(
         "--sort-by",
         choices=["hardlink", "symlink", "copy"],
         default="symlink",
-        help="what --sort-into makes of a file; originals stay (default: symlink). A "
-        "hard link changes when a file was changed, so that the next run reads it anew",
+        help="how --sort-into places files; originals stay (default: symlink). A hard "
+        "link updates a file's time of change, so the next run reads it again",
     )
     add_reading(command)
     command.set_defaults(run=run)
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
     doubtful = distances > est.distance_limits_[labels] + _ROUNDING
     table = found.names.assign(cluster=labels, distance=distances)
     table = table.assign(category=categories, doubt=doubtful)
-    what = "the cluster and category of each image, and doubts"
+    what = "the cluster and category of each image, and whether it is in doubt"
     results.write_clusters(table, what)
     if est.names_:
         results.write_series(categories, found.series)
@@ -73,8 +73,8 @@ def run(options: argparse.Namespace) -> None:
         _sort_files(options, found, labels, categories)
     print(
         f"{doubtful.sum():,} of {len(labels):,} images are farther from the centre of "
-        "their cluster than 99 % of\nthose that the model was fitted to, and may be of "
-        "a kind that it has not seen.\n"
+        "their cluster than 99 % of\nthe images that the model was fitted to, and may "
+        "be of a kind that it has not seen.\n"
     )
     if est.names_:
         say_categories(categories, est.names_, est.n_clusters_)
@@ -82,17 +82,17 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace, est: DeepClusterCategorizer) -> None:
-    """Raise ValueError where something would be replaced, or cannot be read."""
+    """Raise ValueError if the model would be replaced, or files cannot be read."""
     model = options.model.resolve()
     if options.output.resolve() in (model, model.parent if model.is_file() else None):
         raise ValueError(
-            f"--output {options.output} is where the model is, and what it was fitted "
-            "to; choose another folder, or that would be replaced."
+            f"--output {options.output} is where the model is, and its files would be "
+            "replaced; choose another folder."
         )
     if options.path.is_dir() and est.reader_ is None:
         raise ValueError(
-            f"{options.model} was fitted to an array, and does not say how files are "
-            "read: give an array file, or fit it to a folder with skdeepcluster "
+            f"{options.model} was fitted to an array, so it does not say how to read "
+            "files: use an array file, or fit a model to a folder with skdeepcluster "
             "categorize."
         )
     if options.sort_into is not None:
@@ -104,14 +104,14 @@ def _check_sorting(options: argparse.Namespace) -> None:
 
     if not options.path.is_dir() or options.anonymous_paths is not None:
         raise ValueError(
-            f"--sort-into {options.sort_into} keeps names of files, so it takes "
-            "a folder of them, and no --anonymous-paths."
+            f"--sort-into {options.sort_into} keeps file names, so it needs a folder "
+            "of files and no --anonymous-paths."
         )
     check_layout(options.path, options.sort_into, options.sort_by)
     if options.output.resolve().is_relative_to(options.sort_into.resolve()):
         raise ValueError(
-            f"--output {options.output} lies in --sort-into {options.sort_into}, "
-            "among the categories; choose another folder for the tables."
+            f"--output {options.output} lies in --sort-into {options.sort_into}, among "
+            "the categories; choose another folder for the tables."
         )
 
 
@@ -121,7 +121,7 @@ def _sort_files(
     labels: NDArray[Any],
     categories: NDArray[Any],
 ) -> None:
-    """Lay each file out where most of its images belong."""
+    """Sort each file into the most frequent category of its images."""
     from skdeepcluster.archive._layout import lay_out
     from skdeepcluster.review import series_vote
 
@@ -135,6 +135,6 @@ def _sort_files(
     left = found.n_files - found.n_skipped - len(of_files)
     print(
         f"{len(of_files):,} of {found.n_files:,} files are in folders by category in "
-        f"{options.sort_into};\n{found.n_skipped:,} were skipped, and {left:,} are of "
-        "the same places as others, which stand for them (see --frames).\n"
+        f"{options.sort_into};\n{found.n_skipped:,} were skipped, and {left:,} are "
+        "left out because others show the same place (see --frames).\n"
     )

@@ -31,22 +31,22 @@ def add_to(commands: Commands) -> None:
         type=int,
         required=True,
         metavar="K",
-        help="clusters to find: some 8 times the categories that you expect",
+        help="number of clusters to find: about 8 times the expected categories",
     )
     command.add_argument(
         "--image-size",
         type=int,
         metavar="PIXELS",
-        help="height and width at which the network sees images; of a folder's also "
-        "that at which they are read, at least 64 (default: by the images' own size, "
-        "32 or 64, and read at twice that, at which other recipes see them)",
+        help="height and width at which the network sees images; those of a folder are "
+        "also read at this size, at least 64 (default: 32 or 64, by the size of the "
+        "images, read at twice that; recipes other than fast see the size as read)",
     )
     command.add_argument(
         "--frames",
         choices=["first", "all", "middle"],
         default="first",
-        help="of images of the same place in a series, the first in time, all, or the "
-        "middle one (default: first)",
+        help="which images of the same place in a series to read: the first in time, "
+        "all, or the middle one (default: first)",
     )
     command.add_argument(
         "--window",
@@ -54,14 +54,16 @@ def add_to(commands: Commands) -> None:
         default="series",
         metavar="series|image|LOW,HIGH|none",
         help="what becomes black and white: percentiles of the series or of the image, "
-        "or two values; none keeps the values (default: series)",
+        "or two pixel values; none keeps the values (default: series)",
     )
     command.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
-        help=".npy or .npz (array 'labels') of known categories, in the order of the "
-        "images: adds purity and NMI to summary and history, and changes nothing else",
+        help=".npy or .npz file (array 'labels') with known categories, in the order "
+        "of the images: adds purity (the share of images in the most frequent category "
+        "of their cluster) and NMI (normalised mutual information) to summary and "
+        "history, and changes nothing else",
     )
     add_reading(command)
     add_learning(command)
@@ -94,7 +96,7 @@ def _labels(path: Path, n_images: int) -> NDArray[Any]:
     labels = read_array(path, "labels")
     if labels.shape != (n_images,):
         raise ValueError(
-            f"--labels {path} has shape {labels.shape}, and there are {n_images} "
-            "images; give one label an image."
+            f"--labels {path} has shape {labels.shape}, but there are {n_images} "
+            "images; give one label per image."
         )
     return labels

@@ -28,7 +28,7 @@ def add_reading(command: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="OUT",
-        help="folder for the results; made if need be, files in it are replaced",
+        help="folder for the results; created if needed, its files are replaced",
     )
     command.add_argument(
         "--anonymous-paths",
@@ -36,35 +36,53 @@ def add_reading(command: argparse.ArgumentParser) -> None:
         nargs="?",
         const=True,
         metavar="KEY",
-        help="write numbers instead of the paths of files, and which is which to "
-        "the file KEY (default: OUT-paths.csv, beside OUT)",
+        help="write numbers instead of file paths, and the path of each number to the "
+        "file KEY (default: OUT-paths.csv, beside OUT)",
     )
     command.add_argument(
         "--strict",
         action="store_true",
-        help="end at the first file that cannot be read",
+        help="stop at the first file that cannot be read",
     )
     command.add_argument(
         "--jobs",
         type=int,
         default=-1,
         metavar="N",
-        help="processes that read files (default: one for each core)",
+        help="number of processes that read files (default: one per core)",
+    )
+    command.add_argument(
+        "--timeout",
+        type=float,
+        default=30,
+        metavar="SECONDS",
+        help="skip a file that takes longer to read (default: 30)",
+    )
+    command.add_argument(
+        "--max-memory",
+        type=float,
+        default=4,
+        metavar="GIB",
+        help="skip a file that needs more memory to read (default: 4)",
     )
 
 
 def add_learning(command: argparse.ArgumentParser) -> None:
     """How a network learns."""
     command.add_argument(
-        "--recipe", default="fast", help="named set of parameters (default: fast)"
+        "--recipe",
+        default="fast",
+        help="named set of parameters, such as fast or deepmcat (default: fast)",
     )
     command.add_argument(
         "--epochs",
         type=int,
         metavar="N",
-        help="(default: the recipe's; of the demo 30)",
+        help="number of epochs (default: that of the recipe; 30 for the demo)",
     )
-    command.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="seed of the random numbers (default: 0)"
+    )
     command.add_argument(
         "--device", default="auto", help="auto, cpu or cuda (default: auto)"
     )
@@ -80,7 +98,7 @@ def window(text: str) -> str | tuple[float, float] | None:
         low, high = map(float, text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is none of series, image, none, and two numbers with a comma"
+            f"{text!r} is not series, image, none or two numbers with a comma"
         ) from None
     return low, high
 

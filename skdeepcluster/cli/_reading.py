@@ -1,4 +1,4 @@
-"""Images of an array file or a folder, and what is said of them."""
+"""Read the images of an array file or a folder, and report on them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """What is sorted."""
+    """The images to sort."""
 
     images: NDArray[Any]
     names: pd.DataFrame
-    """Columns image, frame and slice; empty where that does not apply."""
+    """Columns image, frame and slice; empty where they do not apply."""
     series: pd.Series[int] | None = None
-    """Of files that are in one; None where there are no files."""
+    """The series of each image of a folder; None for an array."""
     n_files: int = 0
     n_skipped: int = 0
     reader: dict[str, Any] | None = None
@@ -42,8 +42,8 @@ def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
         return of_array(read_images(options.path))
     if output.is_relative_to(options.path.resolve()):
         raise ValueError(
-            f"--output {options.output} lies in {options.path}, where its pictures "
-            "would be sorted next time; choose a folder elsewhere."
+            f"--output {options.output} lies in {options.path}, so its pictures would "
+            "be sorted next time; choose a folder elsewhere."
         )
     with _progress() as progress:
         archive = load_archive(
@@ -53,6 +53,8 @@ def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
             on_error="raise" if options.strict else "skip",
             path_key=_path_key(options.anonymous_paths, output),
             n_jobs=options.jobs,
+            timeout=options.timeout,
+            max_memory=options.max_memory,
             progress=progress,
         )
     reader = reader | {"image_size": archive.images.shape[1]}
@@ -64,7 +66,7 @@ def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
 
 
 def of_array(images: NDArray[Any]) -> Found:
-    """Images that are called by their row numbers."""
+    """Images that are named by their row numbers."""
     names = {"image": np.arange(len(images)), "frame": "", "slice": ""}
     return Found(images, pd.DataFrame(names))
 
@@ -86,8 +88,8 @@ def _say(archive: Bunch) -> None:
     said = archive.index["burned_in"].value_counts()
     if said.get("yes", 0) + said.get("not said", 0):
         print(
-            f"BurnedInAnnotation: YES of {said.get('yes', 0):,} images, not said of "
-            f"{said.get('not said', 0):,}; names may be written in their pixels."
+            f"BurnedInAnnotation: YES for {said.get('yes', 0):,} images, not stated "
+            f"for {said.get('not said', 0):,}; their pixels may show names."
         )
 
 

@@ -39,7 +39,7 @@ def test_npz_without_images(arrays, message, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04rest", b"\x93NUMPY", b"hello"])
 def test_files_that_are_no_arrays(content, tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.npz is no folder, and no \.npy"):
+    with pytest.raises(ValueError, match=r"a\.npz is not a folder, nor a \.npy"):
         read_images(tmp_path / "a.npz")
 
 
@@ -53,3 +53,15 @@ def test_a_member_that_is_no_array(tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_images(tmp_path / "none.npy")
+
+
+@pytest.mark.parametrize("name", ["set.npy", "set.npz"])
+def test_objects_are_refused(name, tmp_path):
+    """They are pickled, and a pickle is a program."""
+    images = np.full((2, 3, 4), print, dtype=object)
+    if name == "set.npy":
+        np.save(tmp_path / name, images, allow_pickle=True)
+    else:
+        np.savez(tmp_path / name, images=images)
+    with pytest.raises(ValueError, match="can be read"):
+        read_images(tmp_path / name)

@@ -8,8 +8,11 @@ import traceback
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
 
 from skdeepcluster.archive import UnreadableFileError, _decode, _store, load_archive
 from skdeepcluster.archive._file import Unreadable
@@ -126,30 +129,17 @@ def test_a_store_is_mapped_and_gives_the_same(messy, tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The names of files whose pixels are decoded."""
+    """The names of files whose pixels are decoded, once for each image."""
     names = []
-    open_image = _decode.open_image
+    in_parallel = _decode.in_parallel
 
-    class Spy:
-        def __init__(self, path):
-            self.path, self.opened = path, open_image(path)
+    def watched(*args):
+        for item, got in in_parallel(*args):
+            if not isinstance(got, Unreadable):
+                names.extend([os.path.basename(item.path)] * len(got.images))
+            yield item, got
 
-        def __enter__(self):
-            self.file = self.opened.__enter__()
-            return self
-
-        def __exit__(self, *error):
-            return self.opened.__exit__(*error)
-
-        @property
-        def headers(self):
-            return self.file.headers
-
-        def pixels(self, address):
-            names.append(os.path.basename(self.path))
-            return self.file.pixels(address)
-
-    monkeypatch.setattr(_decode, "open_image", Spy)
+    monkeypatch.setattr(_decode, "in_parallel", watched)
     return names
 
 
@@ -222,32 +212,18 @@ def test_when_a_phase_is_damaged_the_next_one_is_read(cine):
     assert sum(centres(archive)) == 31  # one of 0, 10 and 20 is the next
 
 
-def test_a_phase_whose_pixels_cannot_be_decoded(cine, monkeypatch):
+def test_a_phase_whose_pixels_cannot_be_decoded(cine):
     first = load(cine, window=None).index["path"][0]
-    read = _decode.open_image
-
-    def failing(path):
-        if path.endswith(first):
-
-            class File:
-                def __enter__(self):
-                    self.inner = read(path)
-                    self.headers = self.inner.__enter__().headers
-                    return self
-
-                def __exit__(self, *error):
-                    return self.inner.__exit__(None, None, None)
-
-                def pixels(self, address):
-                    raise Unreadable("damaged", "So it is.")
-
-            return File()
-        return read(path)
-
-    monkeypatch.setattr(_decode, "open_image", failing)
+    data = pydicom.dcmread(cine / first)
+    data.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    data.PixelData = encapsulate([b"\xff\xd8 no picture"])
+    data["PixelData"].is_undefined_length = True
+    data.save_as(cine / first)
     for frames in ("first", "all"):
         archive = load(cine, window=None, frames=frames)
-        assert archive.skipped["reason"].tolist() == ["So it is."]
+        assert archive.skipped["reason"].tolist() == [
+            "Its header says that it has no pixels."
+        ]
         assert len(archive.images) == (3 if frames == "first" else 11)
 
 
@@ -352,11 +328,20 @@ def test_a_pair_whose_pixels_change(tmp_path):
         assert (images == value).all()
 
 
-def test_more_images_than_are_decoded_at_once(messy, monkeypatch):
-    expected = load(messy, frames="all")
-    monkeypatch.setattr(_decode, "_IMAGES", 3)
-    found = load(messy, frames="all")
-    np.testing.assert_array_equal(found.images, expected.images)
+@pytest.mark.parametrize("frames", ["first", "all"])
+def test_more_images_than_are_decoded_at_once(frames, tmp_path):
+    values = np.arange(4 * 4 * 1100, dtype=np.int16).reshape(4, 4, 1100)
+    nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "many.nii")
+    images = load(tmp_path, window=None, frames=frames).images
+    np.testing.assert_array_equal(images.mean((1, 2)), values.mean((0, 1)))
+
+
+def test_larger_images_than_are_decoded_at_once(tmp_path):
+    pages = [Image.new("1", (6000, 6000), page % 2) for page in range(3)]
+    path = tmp_path / "large.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:], compression="group4")
+    images = load(tmp_path, window=None, frames="all").images
+    assert images.mean((1, 2)).tolist() == [0, 255, 0]
 
 
 def test_processes_give_the_same(messy, tmp_path):
@@ -364,6 +349,40 @@ def test_processes_give_the_same(messy, tmp_path):
     np.testing.assert_array_equal(alone.images, together.images)
     pd.testing.assert_frame_equal(alone.index, together.index)
     pd.testing.assert_frame_equal(alone.skipped, together.skipped)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("frames", ["first", "all"])
+def test_files_that_run_over_are_skipped(
+    frames, n_jobs, cine, tmp_path, write_slow_dicom, write_dicom
+):
+    expected = load(cine, frames=frames)
+    write_slow_dicom("archive/05 slow")
+    large = np.zeros((1, 8000, 8000), np.uint16)
+    path = write_dicom("archive/07 large", large)
+    limits = {"timeout": 1, "max_memory": 0.25}
+    found = load(cine, tmp_path / "store", frames=frames, n_jobs=n_jobs, **limits)
+    np.testing.assert_array_equal(found.images, expected.images)
+    assert found.skipped.to_dict("list") == {
+        "path": ["05 slow", "07 large"],
+        "kind": ["too slow", "too large"],
+        "reason": [
+            "It took more than 1 s (timeout).",
+            "It took more than 0.25 GiB (max_memory).",
+        ],
+    }
+    with pytest.raises(UnreadableFileError, match="more than 1 s") as error:
+        load(cine, on_error="raise", **limits | {"max_memory": 4})
+    assert error.value.path == "05 slow"
+    path.unlink()
+
+
+def test_relative_paths_after_a_change_of_folder(cine, monkeypatch):
+    """Workers that are kept may be in another one."""
+    monkeypatch.chdir(cine)
+    load(".")
+    monkeypatch.chdir(cine.parent)
+    assert len(load("archive").images) == 3
 
 
 def test_a_store_within_the_folder_is_not_read(messy):
@@ -445,6 +464,11 @@ def test_progress(messy):
         ({"channels": 1.0}, "channels="),
         ({"on_error": "ignore"}, "on_error='ignore'"),
         ({"n_jobs": 0}, "n_jobs"),
+        ({"timeout": 0}, "timeout=0"),
+        ({"timeout": np.nan}, "timeout=nan"),
+        ({"timeout": None}, "timeout=None"),
+        ({"max_memory": 0.1}, "max_memory=0.1"),
+        ({"max_memory": 2**32}, "max_memory=4294967296 is not a number of GiB"),
     ],
 )
 def test_parameters(options, message, messy):
@@ -497,8 +521,6 @@ def test_nothing_of_a_header_is_kept_or_said(
 
 
 def archive_uid(folder):
-    import pydicom
-
     return pydicom.dcmread(folder / "00").SeriesInstanceUID.encode()
 
 

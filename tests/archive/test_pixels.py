@@ -71,3 +71,14 @@ def test_eight_bits():
     values = np.array([-5.0, 0.0, 1.0, 2.0, 9.0], np.float32)
     assert to_eight_bits(values, 0, 2).tolist() == [0, 0, 128, 255, 255]
     assert to_eight_bits(values, 3, 3).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shape", [(30, 20), (30, 20, 3)])
+def test_sums_of_absurd_values_are_finite(shape, channels):
+    values = np.full(shape, np.finfo(np.float32).max)
+    values[::2] *= -1
+    values[7] = [5] * 3 if len(shape) == 3 else 5
+    square = to_square(values, 16, channels)
+    assert np.isfinite(square).all()
+    assert square.min() == 5

@@ -87,6 +87,27 @@ def test_files_that_cannot_be_read(paths, tmp_path):
     assert not images[1:].any()
 
 
+def test_a_file_that_runs_over_gives_no_image(paths, write_slow_dicom):
+    expected = ImageReader(8).transform(paths)
+    slow = str(write_slow_dicom("slow"))
+    reader = ImageReader(8, timeout=1, on_error="blank")
+    with pytest.warns(UserWarning, match="1 of 61 files give no image"):
+        images = reader.transform([*paths[:30], slow, *paths[30:]])
+    assert not images[30].any()
+    np.testing.assert_array_equal(np.delete(images, 30, 0), expected)
+    with pytest.raises(UnreadableFileError, match="more than 1 s") as error:
+        ImageReader(8, timeout=1).transform([slow])
+    assert error.value.kind == "too slow"
+
+
+def test_relative_paths_after_a_change_of_folder(paths, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = ImageReader(8).transform(["00.png"])
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    np.testing.assert_array_equal(ImageReader(8).transform(["../00.png"]), first)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -94,6 +115,8 @@ def test_files_that_cannot_be_read(paths, tmp_path):
         ({"frames": "all"}, "one image here"),
         ({"on_error": "skip"}, "on_error='skip'"),
         ({"image_size": 3}, "image_size=3"),
+        ({"timeout": -1}, "timeout=-1"),
+        ({"max_memory": "4"}, "max_memory='4'"),
     ],
 )
 def test_parameters(options, message, paths):
