@@ -23,9 +23,9 @@ the first three fifths of the epochs it does not learn the cluster of an image, 
 predict the assignment of another view of it in the same batch, among prototypes that
 are all used equally often (swapped prediction, as in SwAV). Learning a random network's
 clusters from a few thousand images would hold it back. In the other epochs it learns
-both at once, the clusters by their centroids. `benchmarks/RESULTS.md` says what each
-is worth. K-means on the embedding then makes the clusters, starting from those of
-Ward's criterion. Grey level is kept (standardised over the set), but as a hint rather than a
+both at once, the clusters by their centroids. `benchmarks/RESULTS.md` says what each is
+worth. K-means on the embedding then makes the clusters, starting from those of Ward's
+criterion. Grey level is kept (standardised over the set), but as a hint rather than a
 rule: intensity and shading vary. The fewer the images, the more often each is seen, so
 that there are enough steps. `n_clusters` does not change the network, because there are
 256 clusters in the loop, or one for 10 images if there are fewer than 2,560.
