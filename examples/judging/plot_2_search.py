@@ -17,7 +17,7 @@ from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster.objectives import TwoStages
 
 est = DeepClusterCategorizer(
-    objective=TwoStages(), n_epochs=12, batch_size=25, random_state=0
+    objective=TwoStages(), n_epochs=8, batch_size=25, random_state=0
 )
 for name in sorted(est.get_params()):
     if name.startswith("objective__") and name.count("__") == 2:
