@@ -66,6 +66,9 @@ def find_collapse(epoch: Epoch) -> str | None:
     share = float(sizes.max() / sizes.sum())
     if n_filled == 1 or share > 0.9:
         return f"one cluster has {share:.0%} of the images"
+    n_clusters = len(epoch.clustering.centroids)
+    if n_filled < n_clusters / 2:
+        return f"only {n_filled} of {n_clusters} clusters have images"
     objective = epoch.stage.objective
     guessing = _loss_of_guessing(objective, n_filled)
     if objective.learns_clusters and epoch.loss > 0.99 * guessing:

@@ -56,3 +56,17 @@ def test_a_loss_of_which_nothing_is_known_is_not_judged():
     epoch = epoch_of(Objective(), clustering, 1e9)
     assert find_collapse(epoch) is None
     assert find_doubt(clustering, Objective(), 1e9) is None
+
+
+@pytest.mark.parametrize(("n_filled", "is_collapse"), [(7, True), (60, False)])
+def test_clusters_that_have_no_images_any_more(n_filled, is_collapse):
+    clustering = Clustering(
+        labels=torch.arange(n_filled).repeat(20),
+        distances=torch.full((20 * n_filled,), 0.1),
+        centroids=torch.zeros(104, 2),
+        whitening=None,
+        spread=100.0,
+    )
+    found = find_collapse(epoch_of(SwappedPrediction(), clustering, 1.0))
+    expected = "only 7 of 104 clusters have images" if is_collapse else None
+    assert found == expected
