@@ -42,7 +42,13 @@ from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._saving import SavingMixin
 from skdeepcluster._stopping import Stability
-from skdeepcluster._validation import check_finite, fold, on_another_scale
+from skdeepcluster._validation import (
+    MAX_SIDE,
+    check_finite,
+    check_sides,
+    fold,
+    on_another_scale,
+)
 from skdeepcluster.objectives import Objective
 
 
@@ -100,10 +106,11 @@ class DeepClusterCategorizer(
         ImageNet's classifier, are ignored.
 
     image_size : int, "auto" or None, default="auto"
-        Height and width in pixels to which images are resized for the network.
-        ``"auto"`` is 64 for images whose longer side has 96 pixels or more, and 32 for
-        others; None keeps their size. Sizes are raised to the backbone's minimum: 48
-        for ResNet, 32 for the other names, 1 for callables.
+        Height and width in pixels to which images are resized for the network, from 1
+        to 4096. ``"auto"`` is 64 for images whose longer side has 96 pixels or more,
+        and 32 for others; None keeps their size, if no side is above 4096. Sizes are
+        raised to the backbone's minimum: 48 for ResNet, 32 for the other names, 1 for
+        callables.
 
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of images that are passed
@@ -360,7 +367,7 @@ class DeepClusterCategorizer(
         "image_size": [
             None,
             StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, 1, MAX_SIDE, closed="both"),
         ],
         "image_shape": [None, tuple],
         "standardize": [None, StrOptions({"image", "dataset"})],
@@ -538,8 +545,9 @@ class DeepClusterCategorizer(
             rate. And again if that has not helped three times, so that `fit` ends
             with the epochs before.
         CollapseWarning
-            Once, from the fifth epoch on, if one cluster takes nearly all images or
-            an objective that learns the clusters does not learn them.
+            Once, from the fifth epoch on, if one cluster takes nearly all images, most
+            clusters have none, or an objective that learns the clusters does not learn
+            them.
         ConvergenceWarning
             Once, at the end of five epochs or more without a collapse, if hardly
             anything was learnt, or there are far too many or too few clusters.
@@ -766,6 +774,8 @@ class DeepClusterCategorizer(
             ensure_min_samples=2,
         )
         check_finite(rows)
+        if self.image_size is None and shape is not None:
+            check_sides(shape)
         if len(rows) < self.n_clusters:
             raise ValueError(
                 f"n_samples={len(rows)} should be >= n_clusters={self.n_clusters}: "

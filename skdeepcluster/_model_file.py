@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,9 +23,13 @@ from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.state import below
 from skdeepcluster._files import replacing
+from skdeepcluster._validation import MAX_SIDE
 
 FORMAT = "skdeepcluster"
 VERSION = 2
+LAYERS = ("auto", "fc", "pool")
+PROBED = 224
+"""Pixels a side from which on all sizes make the same network."""
 DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
 
 
@@ -164,14 +169,21 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
 
 
 def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
+    for name, tensor in tensors.items():
+        if tensor.is_complex() or not tensor.float().isfinite().all():
+            raise ValueError(f"{name} has values that are not finite numbers")
     architecture = Architecture(**described["architecture"])
     if architecture.backbone not in backbones.NAMES:
         raise ValueError(f"there is no backbone {architecture.backbone!r}")
+    if architecture.embedding_layer not in LAYERS:
+        raise ValueError(f"there is no layer {architecture.embedding_layer!r}")
     if described["precision"] not in runtime.PRECISIONS:
         raise ValueError(f"there is no precision {described['precision']!r}")
     inputs = _inputs(described, tensors)
+    # Building it embeds a blank image, for which a large size would take gigabytes.
+    size = (PROBED, PROBED) if min(inputs.size) > PROBED else inputs.size
     with runtime.NothingDrawn():
-        backbone = architecture.build(inputs)
+        backbone = architecture.build(replace(inputs, size=size))
     backbone.body.load_state_dict(below("network.", tensors), assign=True)
     backbone.body.float()
     backbone.neck = nn.Identity()  # the classifier's, not needed to predict
@@ -186,9 +198,10 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         raise ValueError("the centroids do not fit the network")
     if limits.shape != (len(centroids),):
         raise ValueError("the limits of distances do not fit the centroids")
-    for tensor in (centroids, limits):
-        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
-            raise ValueError("the centroids or their limits are not finite float32")
+    if not centroids.dtype == limits.dtype == torch.float32:
+        raise ValueError("the centroids or their limits are not float32")
+    if (centroids.norm(dim=1) > 1.01).any():  # of means of vectors of length 1
+        raise ValueError("the centroids are too far from the embeddings")
     return Model(
         network=backbone.body.eval().requires_grad_(False),
         architecture=architecture,
@@ -207,6 +220,12 @@ def _inputs(described: dict[str, Any], tensors: dict[str, Tensor]) -> Inputs:
     whole = all(type(side) is int and side > 0 for side in sides)
     if not whole or len(shape) not in (1, 3) or len(size) != 2:
         raise ValueError(f"images of shape {shape} cannot be resized to {size}")
+    # Feature vectors are pictures of few rows, as wide as they are long.
+    is_wide = len(shape) == 3 and max(size) > MAX_SIDE
+    if is_wide or math.prod(size) > MAX_SIDE**2:
+        raise ValueError(
+            f"it resizes images to {size}; {MAX_SIDE:,} a side is the most"
+        )
     standardize = described["standardize"]
     if standardize not in (None, "image", "dataset"):
         raise ValueError(f"pixels cannot be standardised over {standardize!r}")

@@ -68,7 +68,10 @@ def to_json(names: Mapping[int, str], n_clusters: int) -> list[list[Any]]:
 
 def from_json(pairs: list[list[Any]], n_clusters: int) -> dict[int, str]:
     """Names that :func:`to_json` wrote, checked again."""
-    return check_names({operator.index(key): name for key, name in pairs}, n_clusters)
+    names = {operator.index(key): name for key, name in pairs}
+    if len(names) < len(pairs):
+        raise ValueError("a cluster has two names")
+    return check_names(names, n_clusters)
 
 
 @dataclass(frozen=True)

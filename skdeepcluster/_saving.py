@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,9 +23,35 @@ if TYPE_CHECKING:
 else:
     BaseEstimator = object
 
-_READER = {"image_size", "channels", "frames", "window"}
 _ARRAYS = ("labels_", "last_epoch_labels_")
-_VALUES = ("inertia_", "n_epochs_", "n_features_in_", "reader_")
+_READER = {"image_size": "auto", "channels": 1, "frames": "first", "window": "series"}
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_sum(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def _is_reader(value: Any) -> bool:
+    """Whether it is None or settings; ValueError if one has a wrong value."""
+    if not isinstance(value, dict):
+        return value is None
+    from skdeepcluster.archive._options import check_options
+
+    check_options(**_READER | value)
+    return True
+
+
+# What is saved as JSON, and whether a value can be one of it.
+_VALUES: dict[str, Callable[[Any], bool]] = {
+    "inertia_": _is_sum,
+    "n_epochs_": _is_count,
+    "n_features_in_": _is_count,
+    "reader_": _is_reader,
+}
 
 
 class SavingMixin(BaseEstimator):
@@ -130,7 +156,9 @@ class SavingMixin(BaseEstimator):
         self, arrays: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]
     ) -> None:
         """Take the attributes that :meth:`save` wrote beside the model."""
-        for name in _VALUES:
+        for name, is_possible in _VALUES.items():
+            if not is_possible(attributes[name]):
+                raise ValueError(f"{name} cannot be {attributes[name]!r:.50}")
             setattr(self, name, attributes[name])
         for name in _ARRAYS:
             labels = arrays[name]
@@ -141,13 +169,17 @@ class SavingMixin(BaseEstimator):
             raise ValueError("labels_ has clusters that do not exist")
         if self.n_features_in_ != math.prod(self.image_shape_):
             raise ValueError("n_features_in_ does not fit the images")
-        if self.reader_ is not None and not set(self.reader_) <= _READER:
-            raise ValueError("reader_ has unknown settings")
         if "feature_names_in_" in attributes:
-            names = np.array(attributes["feature_names_in_"], dtype=object)
-            self.feature_names_in_ = names
+            names = attributes["feature_names_in_"]
+            if type(names) is not list or {type(name) for name in names} != {str}:
+                raise ValueError("feature_names_in_ are not names")
+            if len(names) != self.n_features_in_:
+                raise ValueError("feature_names_in_ do not fit the images")
+            self.feature_names_in_ = np.array(names, dtype=object)
         self.names_ = _names.from_json(attributes["names_"], self.n_clusters_)
         self.history_ = below("history_.", arrays)
+        if any(row.shape != (self.n_epochs_,) for row in self.history_.values()):
+            raise ValueError("history_ does not have a value for each of n_epochs_")
         self.embedding_ = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -14,6 +14,9 @@ _ACCEPTED = (
     "X takes images of shape (n, height, width) or (n, height, width, channels) with "
     "1 or 3 channels, or flat rows of shape (n, n_features)"
 )
+MAX_SIDE = 4096
+"""Pixels of the longest side of the images that a network sees."""
+
 _SCALE_SAMPLE = 256
 
 
@@ -41,8 +44,13 @@ def fold(
     ------
     ValueError
         If X has another number of dimensions, the channels stand elsewhere, an
-        image has no pixels, or `image_shape` does not fit.
+        image has no pixels, values are masked, or `image_shape` does not fit.
     """
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(
+            "X is a masked array with masked values, and a network needs a value for "
+            "every pixel; fill them, for example with X.filled(0)."
+        )
     expected = _normal_shape(image_shape) if image_shape is not None else None
     if not hasattr(X, "shape"):
         try:
@@ -96,6 +104,16 @@ def _normal_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
         )
     height, width, channels = (*shape, 1)[:3]
     return int(height), int(width), int(channels)
+
+
+def check_sides(shape: tuple[int, ...]) -> None:
+    """Raise ValueError if images are too large to keep their size."""
+    if len(shape) == 3 and max(shape[:2]) > MAX_SIDE:
+        raise ValueError(
+            f"X has images of {shape[0]} × {shape[1]} pixels, and image_size=None "
+            f"keeps their size, which may be at most {MAX_SIDE:,} a side; set "
+            "image_size, for example to 64."
+        )
 
 
 def check_finite(rows: NDArray[Any]) -> None:

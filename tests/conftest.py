@@ -1,6 +1,7 @@
 """What several test modules share. No file outside this project is read."""
 
 import os
+import struct
 from datetime import datetime
 
 # Two tests run side by side on two cores (pytest -n 2), each on its own.
@@ -97,6 +98,23 @@ def write_dicom(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         pydicom.dcmwrite(path, make_dicom(pixels, **tags), enforce_file_format=True)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_slow_dicom(write_dicom):
+    """Write an image that takes some ten seconds to open, and give the path."""
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0)
+    begin = struct.pack("<HH2sHI", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF)
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+    def write(name):
+        path = write_dicom(name, np.ones((20, 30), np.uint16))
+        whole = path.read_bytes()
+        place = whole.index(struct.pack("<HH", 0x0028, 0x0002))
+        path.write_bytes(whole[:place] + begin + item * 300_000 + end + whole[place:])
         return path
 
     return write

@@ -884,6 +884,15 @@ def test_image_size_follows_from_the_images(shape, size):
     np.testing.assert_array_equal(est.predict(X), est.labels_)
 
 
+def test_images_above_the_largest_size_are_refused(quick, digits):
+    with pytest.raises(ValueError, match=r"image_size.*4096"):
+        quick.set_params(image_size=4097).fit(digits[0])
+    X = np.zeros((5, 8, 5000), np.uint8)
+    quick.set_params(image_size=None)
+    with pytest.raises(ValueError, match=r"8 × 5000 pixels.*4,096.*set image_size"):
+        quick.fit(X)
+
+
 def test_the_plain_call_sorts_digits_without_a_warning():
     X, y = load_digits(return_X_y=True)
     est = DeepClusterCategorizer(20, random_state=0).fit(X[:400].reshape(-1, 8, 8))

@@ -270,6 +270,56 @@ def test_options_of_reading_are_kept_in_the_model(cine_folder, tmp_path):
     assert len(without_doubt(new)) == 80
 
 
+@pytest.fixture
+def folder_that_runs_over(tmp_path, digits, write_slow_dicom):
+    """Ten pictures, a file that is slow to open, and one of 61 million pixels."""
+    write_slow_dicom("archive/slow")
+    folder = tmp_path / "archive"
+    Image.new("RGB", (7800, 7800)).save(folder / "large.png", compress_level=1)
+    for number in range(10):
+        Image.fromarray(digits[0][number] * 15).save(folder / f"{number}.png")
+    return folder
+
+
+def test_limits_of_time_and_memory(folder_that_runs_over, tmp_path, capsys):
+    archive, out, new = str(folder_that_runs_over), tmp_path / "out", tmp_path / "new"
+    limits = ["--timeout", "1", "--max-memory", "0.25"]
+    arguments = [archive, "-o", str(out), "--jobs", "2"]
+    assert main(["categorize", *arguments, *QUICK, *limits]) == 0
+    expected = [
+        {
+            "path": "large.png",
+            "kind": "too large",
+            "reason": "It took more than 0.25 GiB (max_memory).",
+        },
+        {
+            "path": "slow",
+            "kind": "too slow",
+            "reason": "It took more than 1 s (timeout).",
+        },
+    ]
+    assert read_csv(out / "skipped.csv") == expected
+    printed = capsys.readouterr().out
+    assert "12 files, 2 of them skipped (1 too large, 1 too slow)" in printed
+    assert "10 images" in printed
+    assert main(["assign", str(out), archive, "-o", str(new), *limits]) == 0
+    assert read_csv(new / "skipped.csv") == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--timeout", "0"], "timeout=0.0 is not a number of seconds above 0"),
+        (["--max-memory", "0.1"], "max_memory=0.1 is not a number of GiB from 0.25"),
+    ],
+)
+def test_limits_that_cannot_be(option, message, tmp_path, capsys):
+    (tmp_path / "archive").mkdir()
+    arguments = [str(tmp_path / "archive"), *QUICK, "-o", str(tmp_path / "out")]
+    assert main(["categorize", *arguments, *option]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_nothing_that_identifies_is_written_or_printed(cine_folder, tmp_path, capfd):
     out, new = tmp_path / "out", tmp_path / "new"
     archive = str(cine_folder)

@@ -2,6 +2,7 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from skdeepcluster import Augmentation, DeepClusterCategorizer, Stability
+from skdeepcluster._engine.backbones import Architecture
+from skdeepcluster._engine.images import Inputs
+from skdeepcluster._engine.runtime import NothingDrawn
+from skdeepcluster._model_file import PROBED
 from skdeepcluster.objectives import SwappedPrediction
 
 ATTRIBUTES = [
@@ -355,6 +360,58 @@ def name_for_the_terminal(header, model, tensors):
     model["document"]["attributes"]["names_"] = [[0, "\x1b[2J"]]
 
 
+def attribute(name, value):
+    """What puts a value into the document."""
+
+    def change(header, model, tensors):
+        model["document"]["attributes"][name] = value
+
+    change.__name__ = f"{name}={value}"
+    return change
+
+
+def odd_layer(header, model, tensors):
+    model["model"]["architecture"]["embedding_layer"] = "x"
+
+
+def weight(value, dtype=torch.float32):
+    """What puts a value into a tensor of the network."""
+
+    def change(header, model, tensors):
+        name = "model.network.features.0.weight"
+        tensors[name] = tensors[name].to(dtype)
+        tensors[name][0, 0, 0, 0] = value
+
+    change.__name__ = f"weight={value}"
+    return change
+
+
+def no_spread(header, model, tensors):
+    model["model"]["standardize"] = "dataset"
+    tensors["model.pixel_mean"] = torch.zeros(1, dtype=torch.float64)
+    tensors["model.pixel_std"] = torch.full((1,), torch.nan, dtype=torch.float64)
+
+
+def far_centroids(header, model, tensors):
+    tensors["model.centroids"][0] = 1e38
+
+
+def huge_size(header, model, tensors):
+    model["model"]["size"] = [20_000, 20_000]
+
+
+def long_size(header, model, tensors):
+    model["model"]["size"] = [32, 4097]
+
+
+def huge_vectors(header, model, tensors):
+    model["model"].update(shape=[2**20], size=[32, 2**20])
+
+
+def two_histories(header, model, tensors):
+    tensors["history_.loss"] = torch.zeros(9)
+
+
 def wrong_limits(header, model, tensors):
     tensors["model.distance_limits"] = torch.zeros(3)
 
@@ -392,6 +449,30 @@ def wrong_limits(header, model, tensors):
         (name_of_no_cluster, "is a damaged skdeepcluster model"),
         (name_for_the_terminal, "is a damaged skdeepcluster model"),
         (wrong_limits, "is a damaged skdeepcluster model"),
+        (attribute("n_epochs_", "x"), r"damaged .*n_epochs_ cannot be 'x'"),
+        (attribute("n_epochs_", True), r"damaged .*n_epochs_ cannot be True"),
+        (attribute("n_epochs_", 7), r"damaged .*history_"),
+        (attribute("inertia_", None), r"damaged .*inertia_ cannot be None"),
+        (attribute("inertia_", float("nan")), r"damaged .*inertia_ cannot be nan"),
+        (attribute("n_features_in_", 64.0), r"damaged .*n_features_in_ cannot be"),
+        (attribute("reader_", []), r"damaged .*reader_ cannot be \[\]"),
+        (attribute("reader_", {"image_size": -5}), r"damaged .*image_size=-5"),
+        (attribute("reader_", {"window": "x"}), r"damaged .*window='x'"),
+        (attribute("feature_names_in_", [[1], 2]), r"damaged .*are not names"),
+        (attribute("feature_names_in_", "a" * 64), r"damaged .*are not names"),
+        (attribute("feature_names_in_", ["a"]), r"damaged .*do not fit the images"),
+        (attribute("names_", [[0, "a"], [0, "b"]]), r"damaged .*two names"),
+        (odd_layer, r"damaged .*there is no layer 'x'"),
+        (weight(torch.nan), r"damaged .*features.0.weight has values .* not finite"),
+        (weight(torch.inf), r"damaged .*features.0.weight has values .* not finite"),
+        (weight(1e300, torch.float64), r"damaged .*has values .* not finite"),
+        (weight(1, torch.complex64), r"damaged .*has values .* not finite"),
+        (no_spread, r"damaged .*pixel_std has values .* not finite"),
+        (far_centroids, r"damaged .*too far from the embeddings"),
+        (huge_size, r"damaged .*\(20000, 20000\); 4,096 a side is the most"),
+        (long_size, r"damaged .*\(32, 4097\); 4,096 a side is the most"),
+        (huge_vectors, r"damaged .*4,096 a side is the most"),
+        (two_histories, r"damaged .*history_"),
     ],
 )
 def test_files_that_were_tampered_with(change, message, fitted, path):
@@ -399,6 +480,46 @@ def test_files_that_were_tampered_with(change, message, fitted, path):
     rewrite(path, change)
     with pytest.raises(ValueError, match=message):
         DeepClusterCategorizer.load(path)
+
+
+@pytest.mark.parametrize("part", ["network.fc.0.weight", "whitening.components"])
+def test_huge_weights_give_no_embedding(part, quick, digits, path):
+    """They are finite, so they load, and what they give is not."""
+    quick.set_params(pca_components=8, n_epochs=0).fit(digits[0]).save(path)
+
+    def huge(header, model, tensors):
+        tensors[f"model.{part}"].fill_(1e38)
+
+    rewrite(path, huge)
+    loaded = DeepClusterCategorizer.load(path)
+    for method in (loaded.predict, loaded.transform, loaded.score_samples):
+        with pytest.raises(ValueError, match=r"image 0 is NaN or infinite.*damaged"):
+            method(digits[0])
+
+
+def test_a_model_of_large_images_loads_with_little_memory(fitted, digits, path):
+    fitted.save(path)
+
+    def large(header, model, tensors):
+        model["model"]["size"] = [4096, 4096]
+
+    rewrite(path, large)
+    started = time.perf_counter()
+    assert DeepClusterCategorizer.load(path).model_.inputs.size == (4096, 4096)
+    assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("backbone", ["small_cnn", "resnet18", "vgg11"])
+def test_large_sizes_make_the_same_network(backbone):
+    shapes = []
+    for size in ((PROBED, PROBED), (PROBED + 1, 320)):
+        inputs = Inputs((320, 320, 1), size, None)
+        with NothingDrawn():
+            built = Architecture(backbone).build(inputs)
+        state = built.body.state_dict()
+        shapes.append({name: tensor.shape for name, tensor in state.items()})
+        assert "Spread" not in str(built.body)
+    assert shapes[0] == shapes[1]
 
 
 @pytest.mark.parametrize(

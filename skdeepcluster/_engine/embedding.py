@@ -65,5 +65,6 @@ def embed(
                     n_images, output.shape[1], device=images.device
                 )
             embeddings[rows] = output
-    assert embeddings is not None  # a set has at least one image
+    if embeddings is None:
+        raise ValueError("There is no image to embed; give at least one.")
     return embeddings

@@ -223,8 +223,8 @@ def _sharing(network: nn.Module) -> nn.Module:
 def _fold(norm: nn.BatchNorm2d, layer: nn.Conv2d) -> None:
     """Fold batch norm into the convolution before it."""
     mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None
-    assert variance is not None
+    if mean is None or variance is None:
+        raise ValueError("This batch norm keeps no statistics, so it cannot be folded.")
     layer.weight, layer.bias = fuse_conv_bn_weights(
         *(layer.weight, layer.bias, mean, variance, norm.eps, norm.weight, norm.bias)
     )

@@ -78,7 +78,13 @@ class Model:
         return model, labels
 
     def embed(self, rows: NDArray[Any], *, batch_size: int) -> NDArray[np.float32]:
-        """Normalised embeddings of images that are rows, of shape (n, n_embedding)."""
+        """Normalised embeddings of images that are rows, of shape (n, n_embedding).
+
+        Raises
+        ------
+        ValueError
+            If they are not finite.
+        """
         with runtime.session(self.device):
             embeddings = embed(
                 self.network,
@@ -86,7 +92,16 @@ class Model:
                 batch_size=batch_size,
                 precision=self.precision,
             )
-            return on_sphere(embeddings, self.whitening).cpu().numpy()
+            if self.whitening is not None:
+                embeddings = self.whitening(embeddings)
+            unusable = ~embeddings.norm(dim=1).isfinite()
+            if unusable.any():
+                raise ValueError(
+                    f"The embedding of image {int(unusable.int().argmax())} is NaN or "
+                    "infinite: the model is damaged, or was fitted to much smaller "
+                    "pixel values. Scale the pixels as for fit, or fit again."
+                )
+            return on_sphere(embeddings).cpu().numpy()
 
     def assign(
         self, embedding: NDArray[np.float32]

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -227,9 +227,9 @@ def _size_of(images: list[Found]) -> int:
 
 
 def _opened(place: Path, options: Options) -> Store:
-    assert options.image_size is not None  # it is known by now
+    image_size = cast("int", options.image_size)  # it is known by now
     keep_values = options.window is None
-    return Store(place, options.image_size, options.channels, keep_values)
+    return Store(place, image_size, options.channels, keep_values)
 
 
 def _missing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from numpy.typing import NDArray
 
@@ -87,8 +87,8 @@ def one_image(options: Options, row_and_path: RowAndPath) -> NDArray[Any]:
 
 
 def _square(values: NDArray[Any], options: Options) -> NDArray[Any]:
-    assert options.image_size is not None  # before pixels are asked for
-    return to_square(values, options.image_size, options.channels)
+    image_size = cast("int", options.image_size)  # known before pixels are asked for
+    return to_square(values, image_size, options.channels)
 
 
 def _one_of(headers: list[Header], options: Options) -> Header:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -66,14 +66,14 @@ class CentroidClassification(Objective):
 
     def begin(self, head: nn.Module, centroids: Tensor) -> None:
         """Take the epoch's centroids; see :meth:`Objective.begin`."""
-        assert isinstance(head, CosineHead)
-        if centroids.shape != head.centroids.shape:
+        kept = cast("CosineHead", head).centroids
+        if centroids.shape != kept.shape:
             raise ValueError(
                 "Centroids that classify embeddings must have their "
-                f"{head.centroids.shape[1]} dimensions, but these have "
+                f"{kept.shape[1]} dimensions, but these have "
                 f"{centroids.shape[1]}; set pca_components=None."
             )
-        head.centroids.copy_(F.normalize(centroids, dim=1))
+        kept.copy_(F.normalize(centroids, dim=1))
 
     def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:
         """Compute the mean cross-entropy, in nats; see :meth:`Objective.loss`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -79,8 +79,7 @@ class SwappedClassification(CentroidClassification):
 
     def begin(self, head: nn.Module, centroids: Tensor) -> None:
         """Take the epoch's centroids; see :meth:`Objective.begin`."""
-        assert isinstance(head, JointHead)
-        super().begin(head.clusters, centroids)
+        super().begin(cast("JointHead", head).clusters, centroids)
 
     def loss(self, logits: Tensor, labels: Tensor, n_views: int) -> Tensor:
         """Compute the sum of both losses, in nats; see :meth:`Objective.loss`."""

@@ -418,7 +418,7 @@ def test_numbers_for_paths(messy, tmp_path):
     assert again.index["path"].tolist() == archive.index["path"].tolist()
     assert "0000019" in again.skipped["path"].tolist()
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="exists already"):
         load(messy, path_key=tmp_path / "other.csv")
 
 

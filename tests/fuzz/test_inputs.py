@@ -127,7 +127,12 @@ def test_what_is_not_images(shape, dtype):
 def test_masked_arrays_and_memory_maps(tmp_path_factory, X):
     labels = estimator().fit_predict(X)
     masked = np.ma.masked_array(X, np.zeros(X.shape, bool))
-    np.testing.assert_array_equal(estimator().fit_predict(masked), labels)
+    est = estimator()
+    np.testing.assert_array_equal(est.fit_predict(masked), labels)
+    masked[1, 0, 0] = np.ma.masked
+    for method in (estimator().fit, est.predict, est.transform):
+        with pytest.raises(ValueError, match=r"masked values.*fill them"):
+            method(masked)
     path = tmp_path_factory.mktemp("map") / "X.npy"
     np.save(path, X)
     mapped = np.load(path, mmap_mode="r")
