@@ -40,6 +40,7 @@ def test_python_of_a_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_assembly, "_EPOCHS", 1)
     monkeypatch.setattr(_assembly, "_STEPS", 1)
+    monkeypatch.setattr(_assembly, "_FEWEST", 1)
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     digits = load_digits()
     images = digits.images[:150]

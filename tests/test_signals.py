@@ -44,6 +44,14 @@ def pictures_are_texts():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ctrl_c_is_heard():
+    """Also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def npz(tmp_path_factory, digits):
     tmp_path = tmp_path_factory.mktemp("digits")

@@ -27,7 +27,7 @@ def test_npz(tmp_path):
         ({"images": np.zeros((0, 3, 3))}, "holds no image"),
         ({"images": np.array(3)}, "single number"),
         ({"images": np.zeros((9, 64))}, r"shape \(9, 64\); images have the shape"),
-        ({"images": np.array([{}, {}])}, r"no \.npy or \.npz file that can be read"),
+        ({"images": np.array([{}, {}])}, r"nor a \.npy or \.npz file that can be read"),
     ],
 )
 def test_npz_without_images(arrays, message, tmp_path):
