@@ -192,9 +192,13 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     whitening, n_features = None, backbone.n_features
     if "whitening.mean" in tensors:
         mean, components = tensors["whitening.mean"], tensors["whitening.components"]
+        if (*mean.shape, *components.shape[1:]) != (n_features, n_features):
+            raise ValueError("the whitening does not fit the network")
+        if not mean.dtype == components.dtype == torch.float32:
+            raise ValueError("the whitening is not float32")
         whitening, n_features = Whitening(mean, components), len(components)
     centroids, limits = tensors["centroids"], tensors["distance_limits"]
-    if centroids.ndim != 2 or centroids.shape[1] != n_features:
+    if centroids.shape != (max(1, len(centroids)), n_features):
         raise ValueError("the centroids do not fit the network")
     if limits.shape != (len(centroids),):
         raise ValueError("the limits of distances do not fit the centroids")
@@ -234,4 +238,6 @@ def _inputs(described: dict[str, Any], tensors: dict[str, Tensor]) -> Inputs:
     mean, std = tensors["pixel_mean"].numpy(), tensors["pixel_std"].numpy()
     if not mean.shape == std.shape == shape[-1:]:
         raise ValueError("mean and spread of the pixels do not fit the images")
+    if not mean.dtype == std.dtype == np.float64 or (std < 0).any():  # 0 if blank
+        raise ValueError("the spread of the pixels is below 0, or is not float64")
     return Inputs(shape, size, standardize, mean, std)

@@ -392,6 +392,34 @@ def no_spread(header, model, tensors):
     tensors["model.pixel_std"] = torch.full((1,), torch.nan, dtype=torch.float64)
 
 
+def negative_spread(header, model, tensors):
+    no_spread(header, model, tensors)
+    tensors["model.pixel_std"] = torch.full((1,), -2.0, dtype=torch.float64)
+
+
+def whole_spread(header, model, tensors):
+    no_spread(header, model, tensors)
+    tensors["model.pixel_std"] = torch.ones(1, dtype=torch.int64)
+
+
+def whitening(mean, components):
+    """What puts a whitening into a model with 512 features."""
+
+    def change(header, model, tensors):
+        tensors["model.whitening.mean"] = mean
+        tensors["model.whitening.components"] = components
+        tensors["model.centroids"] = tensors["model.centroids"][:, :8].contiguous()
+
+    change.__name__ = f"whitening={tuple(mean.shape)}, {tuple(components.shape)}"
+    return change
+
+
+def no_centroids(header, model, tensors):
+    tensors["model.centroids"] = torch.zeros(0, 512)
+    tensors["model.distance_limits"] = torch.zeros(0)
+    tensors["labels_"] = torch.zeros(0, dtype=torch.int64)
+
+
 def far_centroids(header, model, tensors):
     tensors["model.centroids"][0] = 1e38
 
@@ -468,6 +496,15 @@ def wrong_limits(header, model, tensors):
         (weight(1e300, torch.float64), r"damaged .*has values .* not finite"),
         (weight(1, torch.complex64), r"damaged .*has values .* not finite"),
         (no_spread, r"damaged .*pixel_std has values .* not finite"),
+        (negative_spread, r"damaged .*spread of the pixels is below 0"),
+        (whole_spread, r"damaged .*spread .* is not float64"),
+        (whitening(torch.zeros(3), torch.zeros(8, 512)), r"damaged .*does not fit"),
+        (whitening(torch.zeros(512), torch.zeros(8, 3)), r"damaged .*does not fit"),
+        (
+            whitening(torch.zeros(512), torch.zeros(8, 512, dtype=torch.float64)),
+            r"damaged .*whitening is not float32",
+        ),
+        (no_centroids, r"damaged .*centroids do not fit"),
         (far_centroids, r"damaged .*too far from the embeddings"),
         (huge_size, r"damaged .*\(20000, 20000\); 4,096 a side is the most"),
         (long_size, r"damaged .*\(32, 4097\); 4,096 a side is the most"),

@@ -43,11 +43,22 @@ dtypes = st.sampled_from(
 
 @st.composite
 def images(draw, n=N_IMAGES):
-    """Of some size and dtype, and in some layout."""
-    shape = (draw(n), draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    """Grey or colour, of some size and dtype, and in some layout."""
+    channels = draw(st.sampled_from([(), (1,), (3,)]))
+    shape = (draw(n), draw(st.integers(1, 9)), draw(st.integers(1, 9)), *channels)
+    return draw(arrays(shape))
+
+
+@st.composite
+def rows(draw, n=N_IMAGES):
+    """Feature vectors, of some length and dtype, and in some layout."""
+    return draw(arrays((draw(n), draw(st.integers(2, 20)))))
+
+
+@st.composite
+def arrays(draw, shape):
+    """Of some dtype, and in some layout."""
     dtype = np.dtype(draw(dtypes))
-    if draw(st.booleans()):
-        shape = (*shape, 1)
     found = draw(st.integers(0, 2**32 - 1).map(lambda n: _drawn(n, shape, dtype)))
     if draw(st.booleans()):
         found[draw(st.integers(0, len(found) - 1))] = found[0]  # equal images
@@ -57,7 +68,7 @@ def images(draw, n=N_IMAGES):
     if layout == "every second":
         return np.repeat(found, 2, axis=1)[:, ::2]
     if layout == "backwards":
-        return found[::-1, :, ::-1]
+        return found[::-1, ..., ::-1]
     if layout == "frozen":
         found.flags.writeable = False
     return found
@@ -72,9 +83,10 @@ def _drawn(seed, shape, dtype):
 
 
 @quickly
-@given(images())
+@given(st.one_of(images(), rows()))
 @pytest.mark.filterwarnings("ignore")
 def test_any_array_of_images(X):
+    """Also of colour, and of feature vectors."""
     before = X.copy()
     est = estimator()
     labels = est.fit_predict(X)
@@ -90,7 +102,23 @@ def test_any_array_of_images(X):
 
 
 @quickly
-@given(images(), st.sampled_from([np.nan, np.inf, -np.inf]), st.data())
+@given(images())
+@pytest.mark.filterwarnings("ignore")
+def test_rows_of_images_are_these_images(X):
+    est = estimator(image_shape=X.shape[1:])
+    flat = X.reshape(len(X), -1)
+    labels = est.fit_predict(flat)
+    np.testing.assert_array_equal(estimator().fit_predict(X), labels)
+    np.testing.assert_array_equal(est.predict(X), labels)
+    np.testing.assert_array_equal(est.transform(X), est.transform(flat))
+    with pytest.raises(ValueError, match="image_shape"):
+        est.predict(np.repeat(flat, 2, axis=1))
+
+
+@quickly
+@given(
+    st.one_of(images(), rows()), st.sampled_from([np.nan, np.inf, -np.inf]), st.data()
+)
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_not_finite_is_refused(X, value, data):
     assume(X.dtype.kind == "f")
