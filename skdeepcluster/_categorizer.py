@@ -361,7 +361,7 @@ class DeepClusterCategorizer(
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "backbone": [StrOptions(set(backbones.NAMES)), callable],
-        "embedding_layer": [StrOptions({"auto", "fc", "pool"})],
+        "embedding_layer": [StrOptions(set(backbones.LAYERS))],
         "projection": [None, Interval(Integral, 1, None, closed="left")],
         "weights": [None, Mapping, str, os.PathLike],
         "image_size": [

@@ -27,7 +27,6 @@ from skdeepcluster._validation import MAX_SIDE
 
 FORMAT = "skdeepcluster"
 VERSION = 2
-LAYERS = ("auto", "fc", "pool")
 PROBED = 224
 """Pixels a side from which on all sizes make the same network."""
 DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
@@ -175,7 +174,7 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
     architecture = Architecture(**described["architecture"])
     if architecture.backbone not in backbones.NAMES:
         raise ValueError(f"there is no backbone {architecture.backbone!r}")
-    if architecture.embedding_layer not in LAYERS:
+    if architecture.embedding_layer not in backbones.LAYERS:
         raise ValueError(f"there is no layer {architecture.embedding_layer!r}")
     if described["precision"] not in runtime.PRECISIONS:
         raise ValueError(f"there is no precision {described['precision']!r}")

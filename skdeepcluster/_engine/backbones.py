@@ -19,6 +19,7 @@ from skdeepcluster._engine.runtime import first_line
 VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
 RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
 NAMES = (*VGGS, *RESNETS, "small_cnn")
+LAYERS = ("auto", "fc", "pool")
 
 
 @dataclass
