@@ -37,13 +37,7 @@ class Assignment:
         embedding: NDArray[np.float32] | None = None,
     ) -> Assignment:
         """Assign images, which are embedded if their embedding is not given."""
-        embedding = embedded(estimator, X) if embedding is None else embedding
-        expected = _num_samples(X), estimator.cluster_centers_.shape[1]
-        if np.shape(embedding) != expected:
-            raise ValueError(
-                f"embedding has shape {np.shape(embedding)}, but that of these images "
-                f"has {expected}; pass the result of transform, or leave it out."
-            )
+        embedding = checked_embedding(estimator, X, embedding)
         labels, distances = estimator.model_.assign(embedding)
         others = labels.copy()
         margins = np.full(len(labels), np.inf, dtype=np.float32)
@@ -69,3 +63,26 @@ class Assignment:
 def embedded(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[np.float32]:
     """The result of `transform` as an array, even if set_output asks for a table."""
     return np.asarray(estimator.transform(X))
+
+
+def checked_embedding(
+    estimator: DeepClusterCategorizer,
+    X: ArrayLike,
+    embedding: NDArray[np.float32] | None,
+) -> NDArray[np.float32]:
+    """The given embedding of images, or else the computed one.
+
+    Raises
+    ------
+    ValueError
+        If the given one has another shape.
+    """
+    if embedding is None:
+        return embedded(estimator, X)
+    expected = _num_samples(X), estimator.cluster_centers_.shape[1]
+    if np.shape(embedding) != expected:
+        raise ValueError(
+            f"embedding has shape {np.shape(embedding)}, but that of these images "
+            f"has {expected}; pass the result of transform, or leave it out."
+        )
+    return np.asarray(embedding, dtype=np.float32)

@@ -29,6 +29,7 @@ _SCRIPTS = (
     "opened.js",
     "categories.js",
     "theme.js",
+    "finds.js",
     "actions.js",
     "fields.js",
     "files.js",
@@ -62,7 +63,7 @@ def write_html(
     data : dict
         What the scripts read.
     sheets : iterable of bytes
-        A JPEG picture for each cluster.
+        A JPEG picture for each cluster, and then for each find.
     with_image_names : bool
         Whether `data` has names of images, which the page then mentions.
     """
@@ -77,6 +78,8 @@ def write_html(
             data=as_json(data),
             sheets=(Markup(base64.b64encode(sheet).decode()) for sheet in sheets),
             with_image_names=with_image_names,
+            with_new=any("isNew" in card for card in data["clusters"]),
+            with_finds=bool(data["finds"]),
             version=__version__,
         )
         page.dump(str(unfinished), encoding="utf-8")

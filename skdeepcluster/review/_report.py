@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 from scipy.cluster.hierarchy import leaves_list
 from sklearn.metrics import pairwise_distances
 
 from skdeepcluster._names import check_names
 from skdeepcluster.review._assignment import Assignment
+from skdeepcluster.review._finds import finds
 from skdeepcluster.review._page import as_json, write_html
 from skdeepcluster.review._shown import Detail, Shown
-from skdeepcluster.review._thumbnails import GreyRange, as_pictures, thumbnail
+from skdeepcluster.review._thumbnails import GreyRange, as_pictures, jpeg_sheet
 from skdeepcluster.review._tree import merge_tree
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ _DETAILS = (
 # Bytes of pictures and data; style and scripts take less than 0.1e6.
 _LIMIT = 29_000_000
 _JUDGED = 20  # clusters after which it can be judged whether all will fit
-_N_COLUMNS = 12  # of a sheet of thumbnails
 _N_NEAR = 8  # clusters that one is said to look like
-_NIGHT = 10  # grey around pictures, as in the style
 
 _Drawn = tuple[dict[str, Any], bytes]  # what the page says of a cluster, and a picture
 
@@ -53,6 +51,9 @@ def write_report(
     image_names: Sequence[str] | None = None,
     title: str = "Clusters",
     embedding: NDArray[np.float32] | None = None,
+    new: Collection[int] = (),
+    duplicates: pd.DataFrame | None = None,
+    outliers: pd.DataFrame | None = None,
 ) -> None:
     """Write the page on which a person names the clusters.
 
@@ -82,13 +83,20 @@ def write_report(
     embedding : ndarray of shape (n_samples, n_embedding), default=None
         The result of `transform` for X, such as `embedding_` for the images of the fit;
         None computes it.
+    new : collection of int, default=()
+        Clusters that are marked as new, and shown first.
+    duplicates : DataFrame, default=None
+        The result of :func:`near_duplicates` for X; its first groups are shown.
+    outliers : DataFrame, default=None
+        The result of :func:`outliers` for X; the first in doubt are shown.
 
     Raises
     ------
     ValueError
         If `estimator` was fitted on feature vectors, which cannot be shown; if `names`
-        has a cluster that does not exist, or an invalid name; or if `image_names` or
-        `embedding` does not have one entry per image.
+        or `new` has a cluster that does not exist, or an invalid name; if `image_names`
+        or `embedding` does not have one entry per image; or if `duplicates` or
+        `outliers` is another table, or of other images.
     FileNotFoundError
         If there is no folder to write into.
 
@@ -126,6 +134,9 @@ def write_report(
         names=names,
         image_names=image_names,
         title=title,
+        new=new,
+        duplicates=duplicates,
+        outliers=outliers,
     )
 
 
@@ -138,6 +149,10 @@ def write_page(
     names: Mapping[int, str] | None = None,
     image_names: Sequence[str] | None = None,
     title: str = "Clusters",
+    new: Collection[int] = (),
+    excluded: Collection[int] = (),
+    duplicates: pd.DataFrame | None = None,
+    outliers: pd.DataFrame | None = None,
 ) -> None:
     """Write the page for images whose clusters are known; see `write_report`.
 
@@ -157,39 +172,66 @@ def write_page(
         Captions.
     title : str, default="Clusters"
         Heading of the page.
+    new : collection of int, default=()
+        Clusters that are marked as new, and shown first.
+    excluded : collection of int, default=()
+        Rows of images that are marked as not belonging to their cluster.
+    duplicates, outliers : DataFrame, default=None
+        Copies and outliers among these images.
     """
     given = check_names(names or {}, len(centers))
+    _check_new(new, len(centers))
     if image_names is not None and len(image_names) != len(images):
         raise ValueError(
             f"image_names has {len(image_names)} names, but there are {len(images)} "
             "images; give one name per image."
         )
+    marked = _by_cluster(excluded, assignment)
     members = assignment.members()
     clusters = np.array(list(members))
     sizes = np.array([len(rows) for rows in members.values()])
     tree = merge_tree(centers[clusters], sizes)
     order = leaves_list(tree) if len(clusters) > 1 else np.zeros(1, dtype=int)
     near = _nearest(centers[clusters])
-    drawn = _draw(images, assignment, members, image_names)
+    typical = [rows[: _DETAILS[0].n_typical] for rows in members.values()]
+    shown = GreyRange.of_some(images, np.concatenate(typical))
+    drawn = _draw(images, assignment, members, image_names, shown)
     cards = [card for card, _ in drawn]
     for card, others in zip(cards, near, strict=True):
         card["near"] = clusters[others].tolist()
+        if card["number"] in new:
+            card["isNew"] = True
+    found = [
+        (find, jpeg_sheet(images, rows, _DETAILS[0].tile, shown))
+        for find, rows in finds(duplicates, outliers, len(images), image_names)
+    ]
     data = {
-        "digest": _digest(assignment, centers, given),
+        "digest": _digest(assignment, centers, given, marked),
         "nImages": len(images),
         "nClusters": len(centers),
         "names": given,
+        "excluded": marked,
         "order": clusters[order].tolist(),
         "merges": tree[:, :2].astype(int).tolist(),
         "clusters": cards,
+        "finds": [find for find, _ in found],
     }
     write_html(
         path,
         title=title,
         data=data,
-        sheets=[sheet for _, sheet in drawn],
+        sheets=[sheet for _, sheet in drawn + found],
         with_image_names=image_names is not None,
     )
+
+
+def _check_new(new: Collection[int], n_clusters: int) -> None:
+    for cluster in new:
+        if cluster not in range(n_clusters):
+            raise ValueError(
+                f"There is no cluster {cluster} to be new: clusters are numbered from "
+                f"0 to {n_clusters - 1}."
+            )
 
 
 def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
@@ -200,13 +242,26 @@ def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
     return order[:, : min(_N_NEAR, len(centers) - 1)]
 
 
+def _by_cluster(
+    rows: Collection[int], assignment: Assignment
+) -> list[tuple[int, list[int]]]:
+    """Rows of each cluster that has some."""
+    found: dict[int, list[int]] = {}
+    for row in sorted(map(int, rows)):
+        found.setdefault(int(assignment.labels[row]), []).append(row)
+    return sorted(found.items())
+
+
 def _digest(
-    assignment: Assignment, centers: NDArray[Any], names: Mapping[int, str]
+    assignment: Assignment,
+    centers: NDArray[Any],
+    names: Mapping[int, str],
+    marked: list[tuple[int, list[int]]],
 ) -> str:
     """Identify this page's names in the browser's storage."""
     digest = hashlib.sha256(assignment.labels.tobytes())
     digest.update(np.ascontiguousarray(centers).tobytes())
-    digest.update(as_json(names).encode())
+    digest.update(as_json([names, marked]).encode())
     return digest.hexdigest()[:20]
 
 
@@ -215,15 +270,13 @@ def _draw(
     assignment: Assignment,
     members: dict[int, NDArray[np.intp]],
     image_names: Sequence[str] | None,
+    shown: GreyRange,
 ) -> list[_Drawn]:
     """Data and pictures of all clusters, as rich as the limit allows."""
-    n_typical = _DETAILS[0].n_typical
-    typical = np.concatenate([rows[:n_typical] for rows in members.values()])
-    shown = GreyRange.of_some(images, typical)
 
     def drawn(detail: Detail) -> Iterator[_Drawn]:
         for card, rows in _cards(assignment, members, detail, image_names):
-            yield card, _sheet(images, rows, detail.tile, shown)
+            yield card, jpeg_sheet(images, rows, detail.tile, shown)
 
     for detail in _DETAILS[:-1]:
         fitting = _if_they_fit(drawn(detail), len(members))
@@ -266,26 +319,3 @@ def _cards(
         if image_names is not None:
             card["imageNames"] = [str(image_names[row]) for row in rows]
         yield card, rows
-
-
-def _sheet(
-    images: NDArray[Any], rows: NDArray[np.intp], tile: int, shown: GreyRange
-) -> bytes:
-    """Thumbnails side by side, as a JPEG picture; its blocks divide tiles evenly."""
-    n_columns = min(_N_COLUMNS, len(rows))
-    n_rows = -(-len(rows) // n_columns)
-    grey = images.ndim == 3 or images.shape[3] == 1
-    paper = Image.new(
-        "L" if grey else "RGB",
-        (n_columns * tile, n_rows * tile),
-        _NIGHT if grey else (_NIGHT, _NIGHT, _NIGHT),
-    )
-    for place, row in enumerate(rows):
-        picture = thumbnail(images[row], tile, shown)
-        line, column = divmod(place, n_columns)
-        left = column * tile + (tile - picture.width) // 2
-        top = line * tile + (tile - picture.height) // 2
-        paper.paste(picture, (left, top))
-    file = BytesIO()
-    paper.save(file, "JPEG", quality=80)
-    return file.getvalue()

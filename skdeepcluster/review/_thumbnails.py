@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ def as_pictures(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[Any]
     return rows.reshape(len(rows), *estimator.image_shape_)
 
 
+_N_COLUMNS = 12  # of the page's sheets
+_NIGHT = 10  # grey around pictures, as in the page's style
 _IMAGES, _PIXELS = 500, 64  # images, and pixels of a side, that a range is taken from
 
 
@@ -111,3 +114,26 @@ def sheet(
             top = row * tile + (tile - picture.height) // 2
             paper.paste(picture, (left, top))
     return np.asarray(paper)
+
+
+def jpeg_sheet(
+    images: NDArray[Any], rows: NDArray[np.intp], tile: int, shown: GreyRange
+) -> bytes:
+    """Thumbnails side by side, as a JPEG picture; its blocks divide tiles evenly."""
+    n_columns = max(1, min(_N_COLUMNS, len(rows)))  # there may be no find
+    n_rows = max(1, -(-len(rows) // n_columns))
+    grey = images.ndim == 3 or images.shape[3] == 1
+    paper = Image.new(
+        "L" if grey else "RGB",
+        (n_columns * tile, n_rows * tile),
+        _NIGHT if grey else (_NIGHT, _NIGHT, _NIGHT),
+    )
+    for place, row in enumerate(rows):
+        picture = thumbnail(images[row], tile, shown)
+        line, column = divmod(place, n_columns)
+        left = column * tile + (tile - picture.width) // 2
+        top = line * tile + (tile - picture.height) // 2
+        paper.paste(picture, (left, top))
+    file = BytesIO()
+    paper.save(file, "JPEG", quality=80)
+    return file.getvalue()

@@ -1,6 +1,7 @@
 """Clusters that nothing was trained for."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skdeepcluster.review._assignment import Assignment
@@ -24,6 +25,21 @@ def clusters(n_clusters, n_each, shape=(16, 16)):
 @pytest.fixture
 def clustered():
     return clusters
+
+
+@pytest.fixture
+def found():
+    """Tables of 14 groups of copies and 30 outliers, of images from 0 on."""
+    rows = np.arange(34)
+    groups = np.concatenate([np.zeros(6, int), np.arange(1, 15).repeat(2)])
+    kinds = np.where(groups == 0, "exact", "near")
+    columns = {"group": groups, "image": rows, "kind": kinds}
+    duplicates = pd.DataFrame(columns | {"copy_of": rows[::-1], "difference": 0.1})
+    order = np.arange(40)[::-1]
+    outliers = pd.DataFrame(
+        {"image": order, "cluster": order // 4, "doubt": order > 9, "score": order - 9}
+    )
+    return {"duplicates": duplicates, "outliers": outliers}
 
 
 @pytest.fixture

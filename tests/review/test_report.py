@@ -132,10 +132,11 @@ def test_pages_of_different_work_are_told_apart(page_of):
             {"n_clusters": 6},
             {"n_clusters": 5, "n_each": 9},
             {"n_clusters": 5, "names": {0: "x"}},
+            {"n_clusters": 5, "excluded": [3]},
             {"n_clusters": 5, "title": "other"},
         )
     ]
-    assert len(set(digests)) == 4
+    assert len(set(digests)) == 5
     assert digests[-1] == digests[0]
 
 
@@ -161,6 +162,49 @@ def test_hostile_names(page_of):
     assert "and their names" in text
 
 
+def test_copies_and_outliers(page_of, found):
+    data = data_of(page_of(n_clusters=10, n_each=4, **found))
+    copies, outliers = data["finds"]
+    assert copies["nGroups"] == 15
+    assert copies["nImages"] == 34
+    assert copies["nExact"] == 6
+    assert len(copies["groups"]) == 12
+    assert copies["groups"][0] == {"places": [0, 1, 2, 3], "size": 6}
+    assert copies["groups"][1] == {"places": [4, 5], "size": 2}
+    assert copies["rows"] == [0, 1, 2, 3, *range(6, 28)]
+    assert outliers["nImages"] == 30
+    assert outliers["rows"] == list(range(16, 40))[::-1]
+    assert outliers["clusters"] == [row // 4 for row in outliers["rows"]]
+    assert "imageNames" not in copies
+    path = page_of(n_clusters=10, n_each=4, image_names=list("ab" * 20), **found)
+    assert data_of(path)["finds"][0]["imageNames"][:3] == ["a", "b", "a"]
+    assert len(sheets_of(path)) == 12
+
+
+def test_tables_without_a_row_and_no_tables(page_of, found):
+    path = page_of(**{name: table[:0] for name, table in found.items()})
+    assert [find["nImages"] for find in data_of(path)["finds"]] == [0, 0]
+    assert data_of(page_of())["finds"] == []
+    assert 'id="finds"' not in page_of().read_text()
+
+
+def test_tables_that_are_refused(page_of, found):
+    with pytest.raises(ValueError, match="duplicates has no column 'group'"):
+        page_of(duplicates=found["outliers"])
+    with pytest.raises(ValueError, match="outliers has no column 'cluster'"):
+        page_of(outliers=found["duplicates"])
+    with pytest.raises(ValueError, match="lists image 33, but there are 20 images"):
+        page_of(duplicates=found["duplicates"])
+
+
+def test_new_clusters(page_of):
+    path = page_of(new=[3, 1], names={0: "x"})
+    cards = data_of(path)["clusters"]
+    assert [card["number"] for card in cards if "isNew" in card] == [1, 3]
+    assert "new first" in path.read_text()
+    assert "new first" not in page_of(names={0: "x"}).read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -168,6 +212,7 @@ def test_hostile_names(page_of):
         ({"names": {0: " "}}, "name of cluster 0 is empty"),
         ({"names": {0: 3}}, "name of cluster 0 is 3"),
         ({"names": {0: "a\nb"}}, "name of cluster 0 has control characters"),
+        ({"new": [5]}, "There is no cluster 5 to be new: .* from 0 to 4"),
         ({"image_names": ["x"]}, "has 1 names, but there are 20 images"),
     ],
 )

@@ -274,6 +274,15 @@ def test_images_are_marked(visit):
     assert exported(page)[1:] == [["1", "", marked]]
 
 
+def test_marks_that_the_page_is_written_with(visit):
+    page = visit(n_clusters=3, n_each=4, names={0: "x"}, excluded=[9, 2, 11])
+    assert exported(page)[1:] == [["0", "x", "2"], ["2", "", "9 11"]]
+    page.evaluate("naming.toggleExcluded(2, 9)")
+    assert exported(page)[1:] == [["0", "x", "2"], ["2", "", "11"]]
+    page.evaluate("naming.startAgain()")
+    assert exported(page)[1:] == [["0", "x", "2"], ["2", "", "9 11"]]
+
+
 def test_what_is_exported_can_be_imported(visit, tmp_path, page_of):
     path = page_of(n_clusters=5, n_each=4)
     page = visit(path)
@@ -412,10 +421,50 @@ def test_search_and_sort(visit):
     expect(page.locator(".card:visible")).to_have_count(10)
 
 
+def test_new_clusters_come_first_and_say_so(visit):
+    page = visit(n_clusters=6, names={0: "foot", 1: "hand"}, new=[4, 2])
+    numbers = [int(n) for n in page.locator(".card .number span").all_inner_texts()]
+    assert set(numbers[:2]) == {2, 4}
+    expect(page.locator(".card .new:visible")).to_have_count(2)
+    assert page.get_by_role("listitem", name="Cluster 4 (new)").count() == 1
+    assert page.get_by_role("listitem", name="Cluster 0", exact=True).count() == 1
+    expect(name_field(page, 0)).to_have_value("foot")
+    page.keyboard.press("u")
+    expect(name_field(page, numbers[0])).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.locator("#opened-title")).to_have_text(f"Cluster {numbers[0]} (new)")
+    page.keyboard.press("Escape")
+    page.locator("#sort").select_option("number")
+    numbers = page.locator(".card .number span").all_inner_texts()
+    assert numbers == [str(n) for n in range(6)]
+
+
+def test_copies_and_outliers_are_shown(visit, found):
+    page = visit(n_clusters=10, n_each=4, **found)
+    facts = "34 images in 15 groups of copies, 30 outliers"
+    expect(page.locator("#finds-facts")).to_have_text(facts)
+    assert page.locator("#finds .tile").count() == 0
+    page.locator("#finds summary").click()
+    expect(page.locator("#finds .tile")).to_have_count(26 + 24)
+    captions = page.locator("#finds .found .facts")
+    expect(captions.first).to_have_text("image 0, image 1, image 2, image 3 and 2 more")
+    page.locator("#finds").get_by_role("button", name="cluster 9").first.click()
+    expect(page.locator("#opened-title")).to_have_text("Cluster 9")
+    page.keyboard.press("Escape")
+    page.locator("#finds summary").click()
+    page.locator("#finds summary").click()
+    expect(page.locator("#finds .tile")).to_have_count(26 + 24)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
-def test_accessible_to_all(visit, scheme, width):
-    page = visit(n_clusters=4, names={0: "hand"}, width=width, scheme=scheme)
+def test_accessible_to_all(visit, found, scheme, width):
+    page = visit(
+        n_clusters=10, names={0: "hand"}, new=[1], width=width, scheme=scheme, **found
+    )
+    page.locator("#finds summary").click()
+    expect(page.locator("#finds .tile").last).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     def check():

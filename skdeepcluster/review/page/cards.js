@@ -7,6 +7,9 @@ function factsOf(cluster) {
   return `${countOf(cluster.size, 'image')} · ${share} · distance ${cluster.distance.toFixed(2)}`;
 }
 
+/** Such as “Cluster 3 (new)”. */
+const titleOf = ({ number, isNew }) => `Cluster ${number}${isNew ? ' (new)' : ''}`;
+
 class Cards extends EventTarget {
   #list;
   #naming;
@@ -33,7 +36,8 @@ class Cards extends EventTarget {
     const find = (selector) => item.querySelector(selector);
     const [box, field, montage, facts] = ['.select', '.name', '.montage', '.facts'].map(find);
     item.dataset.number = number;
-    item.setAttribute('aria-label', `Cluster ${number}`);
+    item.setAttribute('aria-label', titleOf(cluster));
+    find('.new').hidden = !cluster.isNew;
     find('.number span').textContent = number;
     box.setAttribute('aria-label', `Select cluster ${number}`);
     box.addEventListener('change', () => this.select([number], box.checked));
@@ -91,6 +95,7 @@ class Cards extends EventTarget {
 
   sort(kind) {
     const value = {
+      new: ({ isNew }) => Number(!isNew),
       similarity: () => 0,
       number: ({ number }) => number,
       size: ({ size }) => -size,

@@ -32,7 +32,9 @@ const clustering = (() => {
     numbers,
     bySimilarity: data.order,
     clusterOfRow,
+    finds: data.finds,
     branchToSelect,
     givenNames: new Map(givenNames),
+    givenExcluded: new Map(data.excluded.map(([number, rows]) => [number, new Set(rows)])),
   };
 })();

@@ -5,16 +5,18 @@
 class Naming extends EventTarget {
   #storageKey;
   #givenNames;
+  #givenExcluded;
   #past = [];
   #future = [];
   isStored = true;
 
-  constructor(digest, givenNames) {
+  constructor(digest, givenNames, givenExcluded) {
     super();
     this.#storageKey = `skdeepcluster-report-${digest}`;
     this.#givenNames = givenNames;
+    this.#givenExcluded = givenExcluded;
     this.names = new Map(givenNames);
-    this.excluded = new Map();
+    this.excluded = new Map(givenExcluded);
     this.#restore();
     // The same page in another tab: its changes must not be undone here.
     addEventListener('storage', ({ key }) => {
@@ -59,7 +61,7 @@ class Naming extends EventTarget {
   }
 
   startAgain() {
-    this.replaceBy(new Map(this.#givenNames), new Map());
+    this.replaceBy(new Map(this.#givenNames), new Map(this.#givenExcluded));
   }
 
   get canUndo() {

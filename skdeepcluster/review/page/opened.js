@@ -68,7 +68,7 @@ class Opened {
     if (!this.isOpen) return;
     const cluster = clustering.clusters.get(this.number);
     const nMarked = this.#naming.excluded.get(this.number)?.size ?? 0;
-    byId('opened-title').textContent = `Cluster ${this.number}`;
+    byId('opened-title').textContent = titleOf(cluster);
     byId('opened-facts').textContent = factsOf(cluster);
     byId('opened-status').textContent = nMarked
       ? `${countOf(nMarked, 'image')} marked as not belonging`

@@ -2,7 +2,7 @@
 
 /* The page: its parts, what is shown of them, and what leads to what. */
 
-const naming = new Naming(clustering.digest, clustering.givenNames);
+const naming = new Naming(clustering.digest, clustering.givenNames, clustering.givenExcluded);
 const cards = new Cards(byId('cards'), naming);
 const opened = new Opened(naming, cards);
 const categories = new Categories();
@@ -123,6 +123,7 @@ addEventListener('beforeunload', (event) => {
 });
 
 theme.start();
+finds.start();
 sort();
 refresh();
 document.documentElement.dataset.ready = '';

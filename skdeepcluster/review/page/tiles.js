@@ -1,11 +1,12 @@
 'use strict';
 
-/* Thumbnails: pieces of one picture a cluster, which is unpacked when it is first shown. */
+/* Thumbnails: pieces of one picture a cluster or find, which is unpacked when it is first shown. */
 
 const tiles = (() => {
   const N_COLUMNS = 12;
   const sheets = document.getElementsByClassName('sheet');
-  const packedSheets = new Map(clustering.numbers.map((number, index) => [number, sheets[index]]));
+  const owners = [...clustering.numbers, ...clustering.finds.map(({ number }) => number)];
+  const packedSheets = new Map(owners.map((owner, index) => [owner, sheets[index]]));
   const urls = new Map();
 
   function urlOf(number) {
@@ -32,18 +33,20 @@ const tiles = (() => {
 
   /** The first of a cluster's most typical images, each in an element of its own. */
   function strip(cluster, n) {
-    return cluster.views.typical.slice(0, n).map((place) => {
-      const tile = document.createElement('span');
-      tile.className = 'tile';
-      tile.title = captionOf(cluster, place);
-      paint(tile, cluster, place);
-      return tile;
-    });
+    return cluster.views.typical.slice(0, n).map((place) => tile(cluster, place));
+  }
+
+  function tile(cluster, place) {
+    const element = document.createElement('span');
+    element.className = 'tile';
+    element.title = captionOf(cluster, place);
+    paint(element, cluster, place);
+    return element;
   }
 
   function captionOf(cluster, place) {
     return cluster.imageNames?.[place] ?? `image ${cluster.rows[place]}`;
   }
 
-  return { paint, strip, captionOf };
+  return { paint, strip, tile, captionOf };
 })();
