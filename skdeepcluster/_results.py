@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skdeepcluster._files import BEGUN, replacing, replacing_together
 from skdeepcluster._results_reader import MODEL, NAMED_BY, ResultsReader
-from skdeepcluster.archive._arrays import unnamed_memmap, write_in_turn
+from skdeepcluster.archive._rows import unnamed_memmap, write_in_turn
 from skdeepcluster.archive._sources import Sources
 from skdeepcluster.archive._store import write_table
 

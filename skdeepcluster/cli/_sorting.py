@@ -15,7 +15,7 @@ from skdeepcluster._image_size import seen_at
 from skdeepcluster._interruption import current
 from skdeepcluster._names import Names, names_from
 from skdeepcluster._results import Results
-from skdeepcluster.archive._arrays import distinct, rows_on_disk
+from skdeepcluster.archive._rows import distinct, rows_on_disk
 from skdeepcluster.archive._sources import Sources
 from skdeepcluster.cli._options import default_n_clusters
 from skdeepcluster.cli._saying import say_categories, say_clusters, say_written
