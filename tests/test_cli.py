@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer, __version__
@@ -539,3 +540,30 @@ def test_large_images_are_read_and_seen_at_more_pixels(tmp_path, capsys):
     assert np.load(new / "images.npy").shape == (41, 128, 128)
     before, after = (read_csv(each / "clusters.csv") for each in (out, new))
     assert [row["cluster"] for row in after[:40]] == [row["cluster"] for row in before]
+
+
+def test_a_network_that_was_trained_elsewhere(tmp_path, capsys):
+    timm = pytest.importorskip("timm")
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "archive").mkdir()
+    for number in range(12):
+        grey = np.full((20, 20), 20 * number, np.uint8)
+        Image.fromarray(grey).save(tmp_path / "archive" / f"{number}.png")
+    network = ["--backbone", "timm:test_resnet", "--weights", tmp_path / "weights.pt"]
+    arguments = ["categorize", tmp_path / "archive", "-k", "3", *network]
+    main([str(a) for a in [*arguments, "--trainable", "none", "-o", tmp_path / "out"]])
+    assert "which the network sees at 160 × 160" in capsys.readouterr().out
+    model = DeepClusterCategorizer.load(tmp_path / "out" / "model.safetensors")
+    assert model.reader_["image_size"] == 160
+    assert model.n_epochs_ == 0
+    assert model.backbone.trainable == "none"
+    new = ["assign", tmp_path / "out", tmp_path / "archive", "-o", tmp_path / "new"]
+    main([str(a) for a in new])
+    clusters = [row["cluster"] for row in read_csv(tmp_path / "new" / "clusters.csv")]
+    assert clusters == [str(label) for label in model.labels_]
+
+
+def test_weights_without_a_network(npz, tmp_path, capsys):
+    arguments = ["categorize", npz, *QUICK, "-o", tmp_path / "out", "--weights", npz]
+    assert main([str(a) for a in arguments]) == 2
+    assert "backbone__weights cannot be set" in capsys.readouterr().err

@@ -159,16 +159,6 @@ def test_names_of_clusters_come_along(quick, digits, path):
     assert len(DeepClusterCategorizer.load(path).names_) == 2
 
 
-def test_weights_are_not_named(quick, digits, tmp_path, path):
-    """The path of a weights file may tell more than its owner likes."""
-    secret = tmp_path / "JohnDoe.safetensors"
-    state = quick.fit(digits[0]).network_.state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, secret)
-    quick.set_params(weights=str(secret), n_epochs=0).fit(digits[0]).save(path)
-    assert b"JohnDoe" not in path.read_bytes()
-    assert DeepClusterCategorizer.load(path).weights is None
-
-
 def test_no_image_is_saved(quick, path):
     X = np.random.default_rng(0).random((20, 8, 8))
     quick.fit(X).save(path)
@@ -242,7 +232,7 @@ def no_format(header, model, tensors):
 
 
 def newer(header, model, tensors):
-    header["version"] = "3"
+    header["version"] = "4"
 
 
 def older(header, model, tensors):
@@ -258,7 +248,9 @@ def no_document(header, model, tensors):
 
 
 def names_a_file(header, model, tensors):
-    model["document"]["parameters"]["weights"] = "/dev/stdin"
+    network = {"name": "torchvision:resnet18", "weights": "/dev/stdin"}
+    backbone = {"class": "Pretrained", "parameters": network | {"trainable": "all"}}
+    model["document"]["parameters"]["backbone"] = backbone
 
 
 def builds_from_a_file(header, model, tensors):
@@ -285,6 +277,24 @@ def bad_parameter(header, model, tensors):
 
 def bad_backbone(header, model, tensors):
     model["model"]["architecture"]["backbone"] = "get_model"
+
+
+def network_of_the_hub(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "timm:hf-hub:timm/resnet18"
+
+
+def network_in_a_folder(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "timm:local-dir:/tmp/network"
+
+
+def unknown_network(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "torchvision:resnet"
+
+
+def parameter_of_the_hub(header, model, tensors):
+    parameters = {"name": "timm:hf-hub:a/b", "weights": None, "trainable": "all"}
+    backbone = {"class": "Pretrained", "parameters": parameters}
+    model["document"]["parameters"]["backbone"] = backbone
 
 
 def no_parameters(header, model, tensors):
@@ -448,7 +458,7 @@ def wrong_limits(header, model, tensors):
     ("change", "message"),
     [
         (no_format, "is not a skdeepcluster model"),
-        (newer, "format version '3'.*install a newer skdeepcluster"),
+        (newer, "format version '4'.*install a newer skdeepcluster"),
         (older, "format version 1.* no longer supported: fit again"),
         (no_model, "is a damaged skdeepcluster model"),
         (no_document, "is a damaged skdeepcluster model"),
@@ -457,6 +467,10 @@ def wrong_limits(header, model, tensors):
         (unknown_object, "is a damaged skdeepcluster model"),
         (another_objects_place, "is a damaged skdeepcluster model"),
         (bad_backbone, "is a damaged skdeepcluster model.*no backbone 'get_model'"),
+        (network_of_the_hub, "is a damaged .*is not the name of a network"),
+        (network_in_a_folder, "is a damaged .*is not the name of a network"),
+        (unknown_network, "is a damaged .*has no such network"),
+        (parameter_of_the_hub, "is a damaged .*is not the name of a network"),
         (odd_size, "is a damaged skdeepcluster model"),
         (odd_standardize, "is a damaged skdeepcluster model"),
         (odd_precision, "is a damaged skdeepcluster model"),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from skdeepcluster._engine.augment import Views
 from skdeepcluster._engine.backbones import Backbone
 from skdeepcluster._engine.clustering import (
     Clusterer,
@@ -18,6 +17,7 @@ from skdeepcluster._engine.clustering import (
 )
 from skdeepcluster._engine.descent import Descent
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.frozen import Features
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.memory import Memory, Pass
 from skdeepcluster._engine.objective import Objective
@@ -31,8 +31,8 @@ class Alternation:
     """The loop, and what it works with."""
 
     backbone: Backbone
-    images: Images
-    views: Views
+    images: Images | Features
+    views: Callable[[Tensor, int], Tensor]
     embed: Pass
     memory: Memory
     clusterer: Clusterer

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skdeepcluster.cli._backbone import add_backbone, of_backbone, reading_size
 from skdeepcluster.cli._options import (
     ARCHIVE,
     Commands,
@@ -67,6 +68,7 @@ def add_to(commands: Commands) -> None:
     )
     add_reading(command)
     add_learning(command)
+    add_backbone(command)
     command.set_defaults(run=run)
 
 
@@ -75,10 +77,10 @@ def run(options: argparse.Namespace) -> None:
     from skdeepcluster.cli._reading import read
     from skdeepcluster.cli._sorting import sort
 
-    est = estimator(options)
+    est = estimator(options, **of_backbone(options))
     size = options.image_size
     reader = {
-        "image_size": "auto" if size is None else max(64, size),
+        "image_size": reading_size(est) if size is None else max(64, size),
         "channels": 1,
         "frames": options.frames,
         "window": options.window,

@@ -103,8 +103,8 @@ def window(text: str) -> str | tuple[float, float] | None:
     return low, high
 
 
-def estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
-    """The estimator that the options ask for."""
+def estimator(options: argparse.Namespace, **parameters: Any) -> DeepClusterCategorizer:
+    """The estimator that the options, and other parameters, ask for."""
     from skdeepcluster import DeepClusterCategorizer
 
     given = {"n_epochs": options.epochs, "image_size": options.image_size}
@@ -114,4 +114,5 @@ def estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
         device=options.device,
         random_state=options.seed,
         **{name: value for name, value in given.items() if value is not None},
+        **parameters,
     )

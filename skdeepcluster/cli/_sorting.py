@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn import callback
 
-from skdeepcluster._assembly import n_epochs_of
-from skdeepcluster._image_size import seen_at
+from skdeepcluster._assembly import auto_size, n_epochs_of
 from skdeepcluster._interruption import current
 from skdeepcluster._results import Results
 from skdeepcluster.cli._saying import say_clusters, say_written
@@ -40,8 +39,8 @@ def sort(
     height, width = found.images.shape[1:3]
     told = f"{len(found.images):,} images of {height} × {width} pixels"
     if est.image_size == "auto":
-        side = seen_at(height, width)
-        told += f", which the network sees at {side} × {side}"
+        size = auto_size(est, height, width)
+        told += f", which the network sees at {size[0]} × {size[1]}"
     print(told, flush=True)
 
     checkpoint = output / "checkpoint"
