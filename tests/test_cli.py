@@ -567,3 +567,30 @@ def test_weights_without_a_network(npz, tmp_path, capsys):
     arguments = ["categorize", npz, *QUICK, "-o", tmp_path / "out", "--weights", npz]
     assert main([str(a) for a in arguments]) == 2
     assert "backbone__weights cannot be set" in capsys.readouterr().err
+
+
+def test_an_archive_in_colour(tmp_path, capsys):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for number in range(12):
+        colour = np.zeros((20, 20, 3), np.uint8)
+        colour[..., number % 3] = 100 + 10 * number
+        Image.fromarray(colour).save(folder / f"{number:02}.webp", lossless=True)
+    out = tmp_path / "out"
+    arguments = ["categorize", str(folder), "-k", "3", "--epochs", "1"]
+    assert main([*arguments, "-o", str(out)]) == 0
+    assert "Read in colour (--channels 3)." in capsys.readouterr().out
+    model = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert model.reader_["channels"] == 3
+    assert model.image_shape_ == (64, 64, 3)
+    montage = np.asarray(Image.open(out / "montage.png").convert("RGB")).astype(int)
+    for channel in range(3):
+        others = np.delete(montage, channel, axis=2).max(2)
+        assert (montage[..., channel] - others).max() > 100
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.fromarray(np.full((20, 20), 9, np.uint8)).save(grey / "a.png")
+    assert main(["assign", str(out), str(grey), "-o", str(tmp_path / "new")]) == 0
+    assert np.load(tmp_path / "new" / "images.npy").shape == (1, 64, 64, 3)
+    assert main([*arguments, "--channels", "1", "-o", str(tmp_path / "1")]) == 0
+    assert "Read in grey (--channels 1)." in capsys.readouterr().out

@@ -16,6 +16,7 @@ from sklearn.utils import Bunch
 
 from skdeepcluster._image_size import read_at
 from skdeepcluster.archive._choice import Found, Frames, choose
+from skdeepcluster.archive._colour import channels_of, kept_channels
 from skdeepcluster.archive._decode import Progress, Reading
 from skdeepcluster.archive._file import Header, Unreadable
 from skdeepcluster.archive._find import Files, find_files
@@ -32,7 +33,7 @@ def load_archive(
     store: str | os.PathLike[str] | None = None,
     *,
     image_size: int | Literal["auto"] = "auto",
-    channels: Literal[1, 3] = 1,
+    channels: Literal[1, 3, "auto"] = 1,
     frames: Frames = "first",
     window: Window = "series",
     on_error: Literal["skip", "raise"] = "skip",
@@ -46,8 +47,8 @@ def load_archive(
 
     Files are told by what they hold and not by their names: DICOM (with and without
     preamble; every transfer syntax that a free decoder reads), NIfTI-1 and -2,
-    Analyze, MGH and MINC 1 (also compressed by gzip), PNG, JPEG and TIFF. What cannot
-    be read is listed with the reason.
+    Analyze, MGH and MINC 1 (also compressed by gzip), PNG, JPEG, TIFF and WebP.
+    What cannot be read is listed with the reason.
 
     Parameters
     ----------
@@ -68,8 +69,11 @@ def load_archive(
         (`image_size="auto"` of :class:`~skdeepcluster.DeepClusterCategorizer`). With
         ``frames="all"`` files are then opened twice, for headers and for pixels.
 
-    channels : {1, 3}, default=1
-        1 makes colour grey (ITU-R BT.601); 3 repeats grey.
+    channels : {1, 3, "auto"}, default=1
+        1 makes colour grey (ITU-R BT.601); 3 repeats grey. "auto" is that of the images
+        that `store` has already. If it has none, it is 3 if more than half of the
+        images have channels that differ, of at most 1,000 that are evenly spaced in the
+        list; DICOM and NIfTI count as grey.
 
     frames : {"first", "all", "middle"}, default="first"
         Of images of the same place in a series, the first in time (the paper's rule:
@@ -178,10 +182,13 @@ def load_archive(
             files = find_files(root, place, path_key)
             how = (on_error, effective_n_jobs(n_jobs), limits, progress)
             known = None
-            if options.image_size is None:
+            if options.image_size is None or options.channels is None:
                 known = Reading(files, None, options, *how).headers()
                 images = _choose(*known, options.frames)
-                options = options._replace(image_size=_size_of(images))
+                size = options.image_size or _size_of(images)
+                found = options.channels or kept_channels(place)
+                found = found or channels_of(images, files, how[1], limits)
+                options = options._replace(image_size=size, channels=found)
             with _opened(place, options) as disk:
                 reading = Reading(files, disk, options, *how)
                 headers, problems = known or reading.headers()
@@ -227,9 +234,9 @@ def _size_of(images: list[Found]) -> int:
 
 
 def _opened(place: Path, options: Options) -> Store:
-    image_size = cast("int", options.image_size)  # it is known by now
+    image_size, channels = cast("tuple[int, int]", options[:2])  # known by now
     keep_values = options.window is None
-    return Store(place, image_size, options.channels, keep_values)
+    return Store(place, image_size, channels, keep_values)
 
 
 def _missing(
@@ -285,6 +292,6 @@ def _nothing(files: Files, problems: dict[int, Unreadable]) -> str:
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     return (
         f"{files.root} holds no image that can be read "
-        f"({told or 'it is empty'}); DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG "
-        "and TIFF files are looked for, whatever their names."
+        f"({told or 'it is empty'}); DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG, "
+        "TIFF and WebP files are looked for, whatever their names."
     )

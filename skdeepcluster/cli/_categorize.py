@@ -43,6 +43,14 @@ def add_to(commands: Commands) -> None:
         "images, read at twice that; recipes other than fast see the size as read)",
     )
     command.add_argument(
+        "--channels",
+        type=int,
+        choices=[1, 3],
+        help="read the files of a folder in grey (1) or in colour (3) (default: as "
+        "before, or else colour if most of 1,000 pictures are coloured; DICOM and "
+        "NIfTI count as grey)",
+    )
+    command.add_argument(
         "--frames",
         choices=["first", "all", "middle"],
         default="first",
@@ -81,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
     size = options.image_size
     reader = {
         "image_size": reading_size(est) if size is None else max(64, size),
-        "channels": 1,
+        "channels": options.channels or "auto",
         "frames": options.frames,
         "window": options.window,
     }

@@ -15,8 +15,8 @@ else:
     Commands = Any
 
 ARCHIVE = (
-    ".npy file, .npz file (array 'images'), or a folder of DICOM, NIfTI, PNG, JPEG and "
-    "TIFF files, whatever their names"
+    ".npy file, .npz file (array 'images'), or a folder of DICOM, NIfTI, PNG, JPEG, "
+    "TIFF and WebP files, whatever their names"
 )
 
 
