@@ -881,6 +881,9 @@ def test_the_defaults_are_the_recipe_fast():
         "flip": 0.0,
         "intensity": 0.4,
         "shading": 0.8,
+        "hue": 0.0,
+        "saturation": 0.0,
+        "greyscale": 0.0,
     }
 
 
