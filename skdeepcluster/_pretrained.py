@@ -95,6 +95,10 @@ class Pretrained(BaseEstimator):
 
         Files that are read at this size, with ``load_archive(image_size=...)``, are
         not resized again.
+
+        Returns
+        -------
+        int
         """
         pretrained.check_name(self.name)
         return max(pretrained.settings_of(self.name).size)
@@ -116,7 +120,15 @@ class Pretrained(BaseEstimator):
 
 
 def check_pretrained(est: DeepClusterCategorizer, backbone: Pretrained) -> None:
-    """Raise ValueError if a parameter contradicts a network trained elsewhere."""
+    """Raise ValueError if a parameter contradicts a network trained elsewhere.
+
+    Parameters
+    ----------
+    est : DeepClusterCategorizer
+        With parameters of valid types.
+    backbone : Pretrained
+        Its network.
+    """
     backbone._validate()
     for name, default in _DECIDED.items():
         given = getattr(est, name)
