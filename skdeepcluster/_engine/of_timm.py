@@ -81,6 +81,7 @@ def _loaded(name: str, wanted: dict[str, Any], weights: Mapping[str, Tensor]) ->
     """The network with these weights, brought to its own form by timm."""
     sources = dict.fromkeys(("url", "hf_hub_id", "file", "source"))
     overlay = {**sources, "state_dict": dict(weights), "custom_load": False}
+    model: Any
     with _watching() as found:
         try:
             model = _timm().create_model(
@@ -92,6 +93,8 @@ def _loaded(name: str, wanted: dict[str, Any], weights: Mapping[str, Tensor]) ->
                 f"weights do not belong to backbone='timm:{name}': timm cannot bring "
                 f"them into its form ({type(error).__name__})."
             ) from error
+    if found.get("model") is not model:
+        raise ValueError(f"timm took none of the weights for backbone='timm:{name}'.")
     _check(name, found)
     del model.pretrained_cfg["state_dict"]  # a copy of them
     return model
@@ -104,11 +107,13 @@ def _check(name: str, found: dict[str, Any], problem: str = "") -> None:
     classifier = _config(name).classifier or ()
     names = (classifier,) if isinstance(classifier, str) else classifier
     prefixes = tuple(f"{each}." for each in names)
+    # Masked autoencoders come without it; it changes nothing before it has learnt.
+    norms = tuple(f"{each.rpartition('.')[0]}.norm." for each in names if "." in each)
     misshapen = re.findall(r"size mismatch for (\S+):", problem)
     check_taken(
         f"timm:{name}",
         len(found["model"].state_dict()),
-        missing=found["missing"],
+        missing=[key for key in found["missing"] if not key.startswith(norms)],
         unexpected=[key for key in found["unexpected"] if not key.startswith(prefixes)],
         misshapen=misshapen,
     )
@@ -121,7 +126,7 @@ def _watching() -> Iterator[dict[str, Any]]:
     timm says so to its log only, and loads nothing at all where no name fits.
     """
     found: dict[str, Any] = {}
-    handles: dict[int, Any] = {}
+    handles: dict[nn.Module, Any] = {}
     thread = threading.get_ident()
 
     def note(model: nn.Module, keys: Any) -> None:  # the whole network comes last
@@ -129,8 +134,8 @@ def _watching() -> Iterator[dict[str, Any]]:
         found.update(unexpected=keys.unexpected_keys)
 
     def watch(model: nn.Module, name: str, part: nn.Module | None) -> None:
-        if threading.get_ident() == thread and id(model) not in handles:
-            handles[id(model)] = model.register_load_state_dict_post_hook(note)
+        if threading.get_ident() == thread and model not in handles:
+            handles[model] = model.register_load_state_dict_post_hook(note)
 
     watching = registration.register_module_module_registration_hook(watch)
     try:

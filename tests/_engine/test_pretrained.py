@@ -194,6 +194,21 @@ def test_one_tensor_too_few_or_too_many():
             network_of(f"{library}:{name}", (64, 64), less)
 
 
+def test_the_norm_of_a_classifier_may_be_missing():
+    """Of published ConvNeXts that were trained by masking, say."""
+    state = weights_of("convnext_atto")
+    for key in [key for key in state if key.startswith("head.")]:
+        del state[key]
+    network, _ = network_of("timm:convnext_atto", (64, 64), state)
+    assert (network.module.head.norm.weight == 1).all()
+
+
+def test_timm_that_takes_nothing_is_found_out(monkeypatch):
+    monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *_, **__: None)
+    with pytest.raises(ValueError, match="took none of the weights"):
+        network_of("timm:test_resnet", (32, 32), weights_of("test_resnet"))
+
+
 def test_weights_for_another_number_of_channels():
     for library, name in (("timm", "resnet18"), ("torchvision", "resnet18")):
         state = weights_of(name, library)
