@@ -81,7 +81,6 @@ def _loaded(name: str, wanted: dict[str, Any], weights: Mapping[str, Tensor]) ->
     """The network with these weights, brought to its own form by timm."""
     sources = dict.fromkeys(("url", "hf_hub_id", "file", "source"))
     overlay = {**sources, "state_dict": dict(weights), "custom_load": False}
-    model: Any
     with _watching() as found:
         try:
             model = _timm().create_model(
@@ -93,7 +92,7 @@ def _loaded(name: str, wanted: dict[str, Any], weights: Mapping[str, Tensor]) ->
                 f"weights do not belong to backbone='timm:{name}': timm cannot bring "
                 f"them into its form ({type(error).__name__})."
             ) from error
-    if found.get("model") is not model:
+    if found["model"] is not model:
         raise ValueError(f"timm took none of the weights for backbone='timm:{name}'.")
     _check(name, found)
     del model.pretrained_cfg["state_dict"]  # a copy of them
@@ -102,7 +101,7 @@ def _loaded(name: str, wanted: dict[str, Any], weights: Mapping[str, Tensor]) ->
 
 def _check(name: str, found: dict[str, Any], problem: str = "") -> None:
     """Raise ValueError if a tensor that is not the classifier's was left out."""
-    if "model" not in found:
+    if found["model"] is None:
         return
     classifier = _config(name).classifier or ()
     names = (classifier,) if isinstance(classifier, str) else classifier
@@ -125,7 +124,7 @@ def _watching() -> Iterator[dict[str, Any]]:
 
     timm says so to its log only, and loads nothing at all where no name fits.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"model": None}
     handles: dict[nn.Module, Any] = {}
     thread = threading.get_ident()
 
