@@ -250,7 +250,7 @@ def no_document(header, model, tensors):
 def names_a_file(header, model, tensors):
     network = {"name": "torchvision:resnet18", "weights": "/dev/stdin"}
     backbone = {"class": "Pretrained", "parameters": network | {"trainable": "all"}}
-    model["document"]["parameters"]["backbone"] = backbone
+    model["document"]["parameters"] |= {"backbone": backbone, "standardize": "dataset"}
 
 
 def builds_from_a_file(header, model, tensors):
@@ -592,7 +592,7 @@ def test_a_truncated_file(fitted, path):
 def test_no_file_that_the_header_names_is_opened(fitted, path):
     fitted.save(path)
     rewrite(path, names_a_file)
-    assert DeepClusterCategorizer.load(path).weights is None
+    assert DeepClusterCategorizer.load(path).backbone.weights is None
 
 
 def test_no_folder_to_save_into(fitted, tmp_path):

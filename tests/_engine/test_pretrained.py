@@ -194,6 +194,12 @@ def test_one_tensor_too_few_or_too_many():
             network_of(f"{library}:{name}", (64, 64), less)
 
 
+def test_a_classifier_of_several_layers_is_left_out():
+    state = weights_of("caformer_s18")
+    assert any(key.startswith("head.fc.fc1") for key in state)
+    network_of("timm:caformer_s18", (64, 64), state)
+
+
 def test_the_norm_of_a_classifier_may_be_missing():
     """Of published ConvNeXts that were trained by masking, say."""
     state = weights_of("convnext_atto")
