@@ -563,6 +563,14 @@ def test_a_network_that_was_trained_elsewhere(tmp_path, capsys):
     assert clusters == [str(label) for label in model.labels_]
 
 
+def test_timm_that_is_not_installed(npz, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    network = ["--backbone", "timm:resnet18", "--weights", npz]
+    arguments = ["categorize", npz, *QUICK, "-o", tmp_path / "out", *network]
+    assert main([str(a) for a in arguments]) == 2
+    assert "pip install 'skdeepcluster[timm]'" in capsys.readouterr().err
+
+
 def test_weights_without_a_network(npz, tmp_path, capsys):
     arguments = ["categorize", npz, *QUICK, "-o", tmp_path / "out", "--weights", npz]
     assert main([str(a) for a in arguments]) == 2
