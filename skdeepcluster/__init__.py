@@ -11,6 +11,7 @@ _HOMES = {
     "CollapseWarning": "_warnings",
     "DeepClusterCategorizer": "_categorizer",
     "ImageReader": "archive",
+    "Pretrained": "_pretrained",
     "Stability": "_stopping",
     "cluster_purity_score": "metrics",
     "load_archive": "archive",
@@ -23,6 +24,7 @@ __all__ = [
     "CollapseWarning",
     "DeepClusterCategorizer",
     "ImageReader",
+    "Pretrained",
     "Stability",
     "cluster_purity_score",
     "load_archive",
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
     from skdeepcluster._checkpoint import remove_checkpoints
     from skdeepcluster._majority import ClusterMajorityClassifier
+    from skdeepcluster._pretrained import Pretrained
     from skdeepcluster._stopping import Stability
     from skdeepcluster._warnings import CollapseWarning
     from skdeepcluster.archive import ImageReader, load_archive

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 
 class Augmentation(BaseEstimator):
-    """Random rotation, resized crop, mirroring and intensity, per image.
+    """Random rotation, resized crop, mirroring, intensity and colour, per image.
 
     One view of an image is the image rotated about its centre, then cropped to a
     rectangle of random area, aspect ratio and place that is enlarged to the full
@@ -43,6 +43,16 @@ class Augmentation(BaseEstimator):
         `shading` at the borders, in [0, 1). Both directions add up in the corners, so
         above 0.5 contrast may be inverted there.
 
+    hue : float, default=0.0
+        Of images with three channels, as are the next two. Colours are turned about the
+        axis of greys by an angle that is uniform between plus and minus this share of a
+        full turn, in [0, 0.5].
+    saturation : float, default=0.0
+        The difference of a colour from its grey is multiplied by a factor from
+        ``1 ± saturation``, in [0, 1].
+    greyscale : float, default=0.0
+        Probability of turning all colours into greys (ITU-R BT.601), in [0, 1].
+
     See Also
     --------
     DeepClusterCategorizer : Takes one as its parameter `augmentation`.
@@ -53,6 +63,11 @@ class Augmentation(BaseEstimator):
     Categorization": "random rotation, resizing and cropping with random
     scale/aspect ratio". The ranges are not stated there. Intensity and shading are
     ours: they make grey level a hint rather than a rule.
+
+    Chen et al. (2020), "A Simple Framework for Contrastive Learning of Visual
+    Representations" (SimCLR): the kinds of change in colour, with ``hue=0.2``,
+    ``saturation=0.8`` and ``greyscale=0.2`` for photographs. None is made by default,
+    because colour may be what tells images apart.
 
     Examples
     --------
@@ -68,6 +83,9 @@ class Augmentation(BaseEstimator):
         "flip": [Interval(Real, 0, 1, closed="both")],
         "intensity": [Interval(Real, 0, 1, closed="left")],
         "shading": [Interval(Real, 0, 1, closed="left")],
+        "hue": [Interval(Real, 0, 0.5, closed="both")],
+        "saturation": [Interval(Real, 0, 1, closed="both")],
+        "greyscale": [Interval(Real, 0, 1, closed="both")],
     }
 
     def __init__(
@@ -79,6 +97,9 @@ class Augmentation(BaseEstimator):
         flip: float = 0.0,
         intensity: float = 0.4,
         shading: float = 0.8,
+        hue: float = 0.0,
+        saturation: float = 0.0,
+        greyscale: float = 0.0,
     ) -> None:
         self.rotation = rotation
         self.crop_scale = crop_scale
@@ -86,6 +107,9 @@ class Augmentation(BaseEstimator):
         self.flip = flip
         self.intensity = intensity
         self.shading = shading
+        self.hue = hue
+        self.saturation = saturation
+        self.greyscale = greyscale
 
     def _validate(self) -> None:
         """Raise ValueError where a parameter is out of its range."""

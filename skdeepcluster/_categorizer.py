@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -30,17 +30,20 @@ from skdeepcluster._assembly import (
     architecture_of,
     inputs_of,
     n_epochs_of,
+    origin_of,
 )
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._callbacks import learn
 from skdeepcluster._checkpoint import Checkpoint, fingerprint_of
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
+from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.growing import grow
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.sampling import SAMPLERS
 from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
+from skdeepcluster._pretrained import Pretrained
 from skdeepcluster._saving import OF_EXTEND, SavingMixin
 from skdeepcluster._stopping import Stability
 from skdeepcluster._validation import (
@@ -83,12 +86,15 @@ class DeepClusterCategorizer(
         number of categories (over-clustering): pure clusters, whose images all belong
         to one category, are easy to merge, but mixed ones cannot be separated.
 
-    backbone : str or callable, default="small_cnn"
+    backbone : str, callable or Pretrained, default="small_cnn"
         The network, with random initial weights: torchvision's ``"vgg11"`` to
         ``"vgg19_bn"`` or ``"resnet18"`` to ``"resnet152"``; ``"small_cnn"``, four
         convolutions for small images on a laptop; or a callable without arguments
         that returns a ``torch.nn.Module`` from images to vectors or feature maps. The
-        first convolution is replaced if it expects another number of channels.
+        first convolution is replaced if it expects another number of channels. A
+        :class:`~skdeepcluster.Pretrained` is a network that was trained elsewhere; it
+        decides for itself what `embedding_layer`, `standardize` and `sobel` do
+        otherwise.
 
     embedding_layer : {"auto", "fc", "pool"}, default="auto"
         The layer whose output is clustered: ``"fc"`` is the second fully connected
@@ -101,17 +107,12 @@ class DeepClusterCategorizer(
         If an int, project the output of `embedding_layer` to this many features with
         a perceptron of one hidden layer, and cluster those, as in DeepCluster-v2 (128).
 
-    weights : mapping, path or None, default=None
-        Initial weights: a state dict of the backbone, or the path of one saved with
-        ``torch.save`` or as safetensors. Layers that the backbone lacks, such as
-        ImageNet's classifier, are ignored.
-
     image_size : int, "auto" or None, default="auto"
         Height and width in pixels to which images are resized for the network, from 1
         to 4096. ``"auto"`` is 64 for images whose longer side has 96 pixels or more,
         and 32 for others; None keeps their size, if no side is above 4096. Sizes are
         raised to the backbone's minimum: 48 for ResNet, 32 for the other names, 1 for
-        callables.
+        callables. Of a `Pretrained` network, ``"auto"`` is its own size.
 
     image_shape : tuple of int or None, default=None
         ``(height, width)`` or ``(height, width, channels)`` of images that are passed
@@ -317,8 +318,13 @@ class DeepClusterCategorizer(
         Names of clusters, set by the command line or by you; saved with the model.
         Empty after `fit`.
 
+    pretrained_ : dict or None
+        Of a `Pretrained` network, the ``library`` with its version, and the ``licence``
+        of the weights of that name, where the library knows it; saved with the model.
+
     pixel_mean_, pixel_std_ : ndarray of shape (n_channels,) or (n_features,)
-        Mean and standard deviation of the set, if the set was standardised; else None.
+        Mean and standard deviation of the set, if the set was standardised; those that
+        a `Pretrained` network expects, in the units of the pixels; else None.
 
     device_ : str
         The device of the network.
@@ -378,10 +384,9 @@ class DeepClusterCategorizer(
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "backbone": [StrOptions(set(backbones.NAMES)), callable],
+        "backbone": [StrOptions(set(backbones.NAMES)), callable, Pretrained],
         "embedding_layer": [StrOptions(set(backbones.LAYERS))],
         "projection": [None, Interval(Integral, 1, None, closed="left")],
-        "weights": [None, Mapping, str, os.PathLike],
         "image_size": [
             None,
             StrOptions({"auto"}),
@@ -426,10 +431,9 @@ class DeepClusterCategorizer(
         self,
         n_clusters: int = 8,
         *,
-        backbone: str | Callable[[], torch.nn.Module] = "small_cnn",
+        backbone: str | Callable[[], torch.nn.Module] | Pretrained = "small_cnn",
         embedding_layer: str = "auto",
         projection: int | None = None,
-        weights: Mapping[str, torch.Tensor] | str | os.PathLike[str] | None = None,
         image_size: int | str | None = "auto",
         image_shape: tuple[int, ...] | None = None,
         standardize: str | None = "dataset",
@@ -459,7 +463,6 @@ class DeepClusterCategorizer(
         self.backbone = backbone
         self.embedding_layer = embedding_layer
         self.projection = projection
-        self.weights = weights
         self.image_size = image_size
         self.image_shape = image_shape
         self.standardize = standardize
@@ -591,7 +594,7 @@ class DeepClusterCategorizer(
                 kept = Checkpoint(self.checkpoint, fingerprint)
                 kept.resume(learning)
             body = loop.backbone.body
-            fitted_as = functools.partial(self._fitted_as, inputs, loop.precision)
+            fitted_as = functools.partial(self._fitted_as, inputs, loop)
             try:
                 learn(
                     *(learning, kept),
@@ -624,6 +627,7 @@ class DeepClusterCategorizer(
         self.reader_: dict[str, Any] | None = None
         self.names_: dict[int, str] = {}
         self.n_fit_clusters_ = self.n_clusters_
+        self.pretrained_ = origin_of(self)
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=lambda: fitted
         )
@@ -879,17 +883,17 @@ class DeepClusterCategorizer(
     def _fitted_as(
         self,
         inputs: Inputs,
-        precision: str,
+        loop: Alternation,
         clusters: clustering.Clustering,
         body: torch.nn.Module,
     ) -> dict[str, Any]:
         """What `predict` and `transform` need, as if fitting had stopped there."""
         model, labels = Model.of(
             clusters,
-            body,
+            loop.backbone.whole(body),
             architecture=architecture_of(self),
             inputs=inputs,
-            precision=precision,
+            precision=loop.precision,
         )
         return {"model_": model, "labels_": labels}
 

@@ -32,6 +32,7 @@ from skdeepcluster._engine.runtime import first_line
 from skdeepcluster._engine.state import State, restore, state_of
 from skdeepcluster._files import replacing
 from skdeepcluster._interruption import TERMINATED, current
+from skdeepcluster._pretrained import Pretrained
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -299,7 +300,6 @@ def fingerprint_of(
         del parameters[name]
     parameters["precision"] = precision
     parameters["random_state"] = None if est.random_state is None else seed
-    parameters["weights"] = _digest_of_weights(est.weights)
     described = {name: _described(name, each) for name, each in parameters.items()}
     some = np.linspace(0, len(rows) - 1, min(len(rows), _N_HASHED)).astype(np.intp)
     described["images"] = [len(rows), shape, rows.dtype.str]
@@ -323,6 +323,8 @@ def _described(name: str, value: Any) -> Any:
             "change whenever you change the code, or set checkpoint=None."
         )
     parameters = value.get_params(deep=False) if is_object else {}
+    if isinstance(value, Pretrained):
+        parameters["weights"] = _digest_of_weights(value.weights)
     return [given, {key: _described(key, each) for key, each in parameters.items()}]
 
 

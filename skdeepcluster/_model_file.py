@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from skdeepcluster._engine import backbones, runtime
+from skdeepcluster._engine import backbones, pretrained, runtime
 from skdeepcluster._engine.backbones import Architecture
 from skdeepcluster._engine.clustering import Whitening
 from skdeepcluster._engine.images import Inputs
@@ -28,7 +28,6 @@ from skdeepcluster._validation import MAX_SIDE
 
 FORMAT = "skdeepcluster"
 VERSION = 3
-_READABLE = ("2", "3")
 PROBED = 224
 """Pixels a side from which on all sizes make the same network."""
 DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
@@ -158,12 +157,12 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
             "DeepClusterCategorizer.save wrote."
         )
     version = header.get("version")
-    if version in _READABLE:
+    if version == str(VERSION):
         return
-    if version == "1":
+    if version in ("1", "2"):
         raise ValueError(
-            f"{path} has format version 1, from before the first release, which "
-            "is no longer supported: fit again, with skdeepcluster categorize or "
+            f"{path} has format version {version}, from before the first release, "
+            "which is no longer supported: fit again, with skdeepcluster categorize or "
             "DeepClusterCategorizer.fit, and save."
         )
     raise ValueError(
@@ -177,7 +176,8 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         if tensor.is_complex() or not tensor.float().isfinite().all():
             raise ValueError(f"{name} has values that are not finite numbers")
     architecture = Architecture(**described["architecture"])
-    if architecture.backbone not in backbones.NAMES:
+    is_ours = not pretrained.is_name(architecture.backbone)
+    if is_ours and architecture.backbone not in backbones.NAMES:
         raise ValueError(f"there is no backbone {architecture.backbone!r}")
     if architecture.embedding_layer not in backbones.LAYERS:
         raise ValueError(f"there is no layer {architecture.embedding_layer!r}")
@@ -185,7 +185,7 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         raise ValueError(f"there is no precision {described['precision']!r}")
     inputs = _inputs(described, tensors)
     # Building it embeds a blank image, for which a large size would take gigabytes.
-    size = (PROBED, PROBED) if min(inputs.size) > PROBED else inputs.size
+    size = (PROBED, PROBED) if is_ours and min(inputs.size) > PROBED else inputs.size
     with runtime.NothingDrawn():
         backbone = architecture.build(replace(inputs, size=size))
     backbone.body.load_state_dict(below("network.", tensors), assign=True)
@@ -224,11 +224,6 @@ def _novelty(
     described: dict[str, Any], tensors: dict[str, Tensor], centroids: Tensor
 ) -> Novelty:
     n_clusters, n_features = centroids.shape
-    if "distance_limits" in tensors:  # of version 2, which knew no more
-        limits = tensors["distance_limits"]
-        if limits.shape != (n_clusters,) or limits.dtype != torch.float32:
-            raise ValueError("the limits of distances do not fit the centroids")
-        return Novelty.from_limits(limits.numpy(), n_features)
     directions = tensors["novelty.directions"]
     weights, scales = tensors["novelty.weights"], tensors["novelty.scales"]
     if directions.shape != (min(len(directions), n_features), n_features):

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from skdeepcluster import objectives
 from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._pretrained import Pretrained, check_pretrained
 from skdeepcluster._stopping import Stability
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _CLASSES: dict[str, type[BaseEstimator]] = {
     each.__name__: each
     for each in (
         Augmentation,
+        Pretrained,
         Stability,
         objectives.ClusterClassification,
         objectives.CentroidClassification,
@@ -70,6 +72,8 @@ def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
 
 def check_parts(est: DeepClusterCategorizer) -> None:
     """Raise ValueError if an object is invalid, or contradicts a parameter."""
+    if isinstance(est.backbone, Pretrained):
+        check_pretrained(est, est.backbone)
     if isinstance(est.augmentation, Augmentation):
         est.augmentation._validate()
     if est.stopping is not None:
@@ -89,12 +93,13 @@ def check_parts(est: DeepClusterCategorizer) -> None:
 def to_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that a file can hold without code, and that matter later.
 
-    These become None: `weights`, which training has replaced; a `random_state` that
-    is not an int, which cannot be repeated; and objects of a user's class, which are
-    code.
+    These become None: weights of a network that was trained elsewhere, which the model
+    has; a `random_state` that is not an int, which cannot be repeated; and objects of a
+    user's class, which are code.
     """
     kept = dict(parameters)
-    kept["weights"] = None
+    if isinstance(kept["backbone"], Pretrained):
+        kept["backbone"] = clone(kept["backbone"]).set_params(weights=None)
     kept["checkpoint"] = None
     kept["device"] = str(kept["device"])
     if not isinstance(kept["random_state"], int | np.integer):
@@ -114,7 +119,9 @@ def from_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
         If they are not what `to_json` writes.
     """
     found = {name: _rebuilt(value) for name, value in parameters.items()}
-    found["weights"] = found["checkpoint"] = None  # no file that a header names
+    found["checkpoint"] = None  # no file that a header names
+    if isinstance(found["backbone"], Pretrained):
+        found["backbone"].weights = None
     return found
 
 

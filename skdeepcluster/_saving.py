@@ -48,12 +48,19 @@ def _is_reader(value: Any) -> bool:
     return True
 
 
+def _is_origin(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return value is None
+    return all(isinstance(each, str | None) for each in value.values())
+
+
 # What is saved as JSON, and whether a value can be one of it.
 _VALUES: dict[str, Callable[[Any], bool]] = {
     "inertia_": _is_sum,
     "n_epochs_": _is_count,
     "n_fit_clusters_": _is_count,
     "n_features_in_": _is_count,
+    "pretrained_": _is_origin,
     "reader_": _is_reader,
 }
 
@@ -69,10 +76,10 @@ class SavingMixin(BaseEstimator):
         """Write the fitted model to one safetensors file, without pickle or code.
 
         It holds the network, the centroids, the labels and history of the fit, and
-        the parameters, but no images. Left out are callbacks, `checkpoint`, `weights`
-        (training has replaced them), an `objective`, `augmentation` or `stopping` of
+        the parameters, but no images. Left out are callbacks, `checkpoint`, the path of
+        weights that it started from, an `objective`, `augmentation` or `stopping` of
         your own class, and a `random_state` that is not an int. :meth:`load` reads the
-        file on any machine.
+        file on any machine; with a network of timm, it has to be installed there.
 
         Parameters
         ----------
@@ -85,8 +92,8 @@ class SavingMixin(BaseEstimator):
         NotFittedError
             If called before `fit`.
         ValueError
-            If `backbone` is a callable, whose code cannot be saved, or `names_` has an
-            invalid name.
+            If `backbone` is a callable or an object of your own class, whose code
+            cannot be saved, or `names_` has an invalid name.
 
         Examples
         --------
@@ -104,7 +111,8 @@ class SavingMixin(BaseEstimator):
         """
         check_is_fitted(self)
         for backbone in (self.model_.architecture.backbone, self.backbone):
-            if callable(backbone):
+            is_object = not isinstance(backbone, str)
+            if is_object and not _parameters.is_ours(backbone):
                 raise ValueError(
                     f"backbone={backbone!r} is code, which a model file cannot hold; "
                     "use pickle or joblib for this estimator, or choose a backbone by "
@@ -154,9 +162,7 @@ class SavingMixin(BaseEstimator):
             est._validate_params()
             _parameters.check_parts(est)
             est.model_ = stored.model
-            # Models of version 2 were never extended.
-            first = {"n_fit_clusters_": est.n_clusters_}
-            est._restore(stored.arrays, first | stored.document["attributes"])
+            est._restore(stored.arrays, stored.document["attributes"])
         except _model_file.DAMAGED as error:
             raise _model_file.damaged(path, error) from error
         est.model_ = est.model_.to(runtime.device_or_cpu(est.device))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from skdeepcluster._augmentation import Augmentation
+from skdeepcluster._pretrained import Pretrained
 from skdeepcluster._stopping import Stability
 from skdeepcluster.objectives import CentroidClassification, ClusterClassification
 
@@ -35,7 +36,6 @@ deepmcat: dict[str, Any] = {
     "backbone": "vgg16_bn",
     "embedding_layer": "auto",
     "projection": None,
-    "weights": None,
     "image_size": None,
     "standardize": "image",
     "augmentation": Augmentation(
@@ -45,6 +45,9 @@ deepmcat: dict[str, Any] = {
         flip=0.0,
         intensity=0.0,
         shading=0.0,
+        hue=0.0,
+        saturation=0.0,
+        greyscale=0.0,
     ),
     "n_views": None,
     "cluster_on": "views",
@@ -80,7 +83,6 @@ deepcluster: dict[str, Any] = {
     "backbone": "vgg16_bn",
     "embedding_layer": "auto",
     "projection": None,
-    "weights": None,
     "image_size": None,
     "standardize": "dataset",
     "augmentation": Augmentation(
@@ -90,6 +92,9 @@ deepcluster: dict[str, Any] = {
         flip=0.5,
         intensity=0.0,
         shading=0.0,
+        hue=0.0,
+        saturation=0.0,
+        greyscale=0.0,
     ),
     "n_views": None,
     "cluster_on": "images",
@@ -123,7 +128,6 @@ deepcluster_v2: dict[str, Any] = {
     "backbone": "resnet50",
     "embedding_layer": "auto",
     "projection": 128,
-    "weights": None,
     "image_size": None,
     "standardize": "dataset",
     "augmentation": Augmentation(
@@ -133,6 +137,9 @@ deepcluster_v2: dict[str, Any] = {
         flip=0.5,
         intensity=0.4,
         shading=0.0,
+        hue=0.0,
+        saturation=0.0,
+        greyscale=0.0,
     ),
     "n_views": 2,
     "cluster_on": "bank",
@@ -165,12 +172,11 @@ Mirroring is wrong where left and right differ.
 """
 
 ldpo: dict[str, Any] = {
-    "backbone": "vgg16",
+    "backbone": Pretrained("torchvision:vgg16"),
     "embedding_layer": "auto",
     "projection": None,
-    "weights": None,
-    "image_size": None,
-    "standardize": "image",
+    "image_size": "auto",
+    "standardize": "dataset",
     "augmentation": Augmentation(
         rotation=15.0,
         crop_scale=(0.5, 1.0),
@@ -178,6 +184,9 @@ ldpo: dict[str, Any] = {
         flip=0.0,
         intensity=0.0,
         shading=0.0,
+        hue=0.0,
+        saturation=0.0,
+        greyscale=0.0,
     ),
     "n_views": None,
     "cluster_on": "images",
@@ -198,16 +207,15 @@ ldpo: dict[str, Any] = {
 }
 """Looped deep pseudo-task optimisation, LDPO (Wang et al., 2017).
 
-Follows it in starting from a network that has been trained before, which `weights` has
-to give (``weights=torchvision.models.vgg16(weights="DEFAULT").state_dict()``, say), and
-in stopping when the NMI and the purity of adjacent assignments are high enough.
+Follows it in starting from a network that has been trained before, a VGG-16 whose
+weights have to be given
+(``from_recipe("ldpo", backbone__weights="vgg16-397923af.pth")``, say), and in stopping
+when the NMI and the purity of adjacent assignments are high enough.
 
 Departs from it in that the number of clusters is given, not found, in the network
-(it had AlexNet and GoogLeNet), in that the network is trained for one epoch between
-clusterings, on views that are rotated and cropped, and in that images are z-scored one
-by one, whatever `weights` were trained with. The thresholds and the rate are ours, for
-none could be found: set `stopping` as your images ask. Without
-`weights` it is slow, for the rate is one for weights that have learnt already.
+(it had AlexNet and GoogLeNet), and in that the network is trained for one epoch between
+clusterings, on views that are rotated and cropped. The thresholds and the rate are
+ours, for none could be found: set `stopping` as your images ask.
 """
 
 RECIPES = {

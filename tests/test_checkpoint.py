@@ -23,6 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdeepcluster import (
     Augmentation,
     DeepClusterCategorizer,
+    Pretrained,
     Stability,
     _checkpoint,
     remove_checkpoints,
@@ -301,7 +302,6 @@ def test_a_loss_that_is_not_finite_is_not_kept(X, folder, terminate):
 def test_other_parameters_and_images_are_other_fits(X, folder):
     other = X.copy()
     other[40, 4, 4] += 1
-    weights = {name: each + 1 for name, each in tiny().state_dict().items()}
     fits = [
         ({}, X),
         ({}, other),
@@ -313,8 +313,6 @@ def test_other_parameters_and_images_are_other_fits(X, folder):
         ({"augmentation": Augmentation(rotation=5)}, X),
         ({"objective": SwappedPrediction(16)}, X),
         ({"objective": SwappedPrediction(16, temperature=0.2)}, X),
-        ({"weights": weights}, X),
-        ({"weights": {name: each + 1 for name, each in weights.items()}}, X),
     ]
     for parameters, images in fits:
         watching = Interrupting(begins=1)
@@ -328,7 +326,6 @@ def test_other_parameters_and_images_are_other_fits(X, folder):
 def test_what_bits_do_not_depend_on_is_the_same_fit(X, folder):
     precision = quickest(n_epochs=0).fit(X).precision_
     interrupt(quickest(folder), X, begins=1)
-    weights = {name: each + 1 for name, each in tiny().state_dict().items()}
     same = [
         ({"device": "cpu"}, X),
         ({"precision": precision, "checkpoint": str(folder)}, X[..., None]),
@@ -339,24 +336,24 @@ def test_what_bits_do_not_depend_on_is_the_same_fit(X, folder):
         with pytest.raises(KeyboardInterrupt):
             est.set_callbacks(watching).fit(images)
         assert watching.seen == [1]
-    for given in (weights, dict(reversed(weights.items()))):
-        watching = Interrupting(begins=2)
-        with pytest.raises(KeyboardInterrupt):
-            quickest(folder, weights=given).set_callbacks(watching).fit(X)
-    assert watching.seen == [2]
 
 
-def test_weights_of_a_file_are_told_by_what_is_in_it(X, folder, tmp_path):
-    fits = []
-    torch.save(tiny().state_dict(), tmp_path / "a.pt")
+def test_weights_are_told_by_what_is_in_them(X, folder, tmp_path):
+    timm = pytest.importorskip("timm")
+    state, other = (timm.create_model("test_resnet").state_dict() for _ in range(2))
+    torch.save(state, tmp_path / "a.pt")
     shutil.copy(tmp_path / "a.pt", tmp_path / "b.pt")
-    torch.save(tiny().state_dict(), tmp_path / "c.pt")
-    for name in ("a.pt", "b.pt", "c.pt"):
+    fits = []
+    for weights in (
+        *(tmp_path / "a.pt", tmp_path / "b.pt"),
+        *(state, dict(reversed(state.items())), other),
+    ):
         fits.append(Interrupting(begins=1))
-        est = quickest(folder, weights=tmp_path / name).set_callbacks(fits[-1])
+        backbone = Pretrained("timm:test_resnet", weights=weights)
+        est = quick(folder, backbone=backbone, image_size=32, standardize="dataset")
         with pytest.raises(KeyboardInterrupt):
-            est.fit(X)
-    assert [fit.seen for fit in fits] == [[0, 1], [1], [0, 1]]
+            est.set_callbacks(fits[-1]).fit(X)
+    assert [fit.seen for fit in fits] == [[0, 1], [1], [0, 1], [1], [0, 1]]
 
 
 class Mine(ClusterClassification):

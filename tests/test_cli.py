@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer, __version__
@@ -672,3 +673,65 @@ def test_names_that_cannot_be_taken(npz, cine_folder, tmp_path, capsys):
         assert main(["categorize", *QUICK, *map(str, given)]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_that_was_trained_elsewhere(tmp_path, capsys):
+    timm = pytest.importorskip("timm")
+    torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "archive").mkdir()
+    for number in range(12):
+        grey = np.full((20, 20), 20 * number, np.uint8)
+        Image.fromarray(grey).save(tmp_path / "archive" / f"{number}.png")
+    network = ["--backbone", "timm:test_resnet", "--weights", tmp_path / "weights.pt"]
+    arguments = ["categorize", tmp_path / "archive", "-k", "3", *network]
+    main([str(a) for a in [*arguments, "--trainable", "none", "-o", tmp_path / "out"]])
+    assert "which the network sees at 160 × 160" in capsys.readouterr().out
+    model = DeepClusterCategorizer.load(tmp_path / "out" / "model.safetensors")
+    assert model.reader_["image_size"] == 160
+    assert model.n_epochs_ == 0
+    assert model.backbone.trainable == "none"
+    new = ["assign", tmp_path / "out", tmp_path / "archive", "-o", tmp_path / "new"]
+    main([str(a) for a in new])
+    clusters = [row["cluster"] for row in read_csv(tmp_path / "new" / "clusters.csv")]
+    assert clusters == [str(label) for label in model.labels_]
+
+
+def test_timm_that_is_not_installed(npz, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    network = ["--backbone", "timm:resnet18", "--weights", npz]
+    arguments = ["categorize", npz, *QUICK, "-o", tmp_path / "out", *network]
+    assert main([str(a) for a in arguments]) == 2
+    assert "pip install 'skdeepcluster[timm]'" in capsys.readouterr().err
+
+
+def test_weights_without_a_network(npz, tmp_path, capsys):
+    arguments = ["categorize", npz, *QUICK, "-o", tmp_path / "out", "--weights", npz]
+    assert main([str(a) for a in arguments]) == 2
+    assert "backbone__weights cannot be set" in capsys.readouterr().err
+
+
+def test_an_archive_in_colour(tmp_path, capsys):
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for number in range(12):
+        colour = np.zeros((20, 20, 3), np.uint8)
+        colour[..., number % 3] = 100 + 10 * number
+        Image.fromarray(colour).save(folder / f"{number:02}.webp", lossless=True)
+    out = tmp_path / "out"
+    arguments = ["categorize", str(folder), "-k", "3", "--epochs", "1"]
+    assert main([*arguments, "-o", str(out)]) == 0
+    assert "Read in colour (--channels 3)." in capsys.readouterr().out
+    model = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert model.reader_["channels"] == 3
+    assert model.image_shape_ == (64, 64, 3)
+    montage = np.asarray(Image.open(out / "montage.png").convert("RGB")).astype(int)
+    for channel in range(3):
+        others = np.delete(montage, channel, axis=2).max(2)
+        assert (montage[..., channel] - others).max() > 100
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.fromarray(np.full((20, 20), 9, np.uint8)).save(grey / "a.png")
+    assert main(["assign", str(out), str(grey), "-o", str(tmp_path / "new")]) == 0
+    assert np.load(tmp_path / "new" / "images.npy").shape == (1, 64, 64, 3)
+    assert main([*arguments, "--channels", "1", "-o", str(tmp_path / "1")]) == 0
+    assert "Read in grey (--channels 1)." in capsys.readouterr().out

@@ -159,16 +159,6 @@ def test_names_of_clusters_come_along(quick, digits, path):
     assert len(DeepClusterCategorizer.load(path).names_) == 2
 
 
-def test_weights_are_not_named(quick, digits, tmp_path, path):
-    """The path of a weights file may tell more than its owner likes."""
-    secret = tmp_path / "JohnDoe.safetensors"
-    state = quick.fit(digits[0]).network_.state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, secret)
-    quick.set_params(weights=str(secret), n_epochs=0).fit(digits[0]).save(path)
-    assert b"JohnDoe" not in path.read_bytes()
-    assert DeepClusterCategorizer.load(path).weights is None
-
-
 def test_no_image_is_saved(quick, path):
     X = np.random.default_rng(0).random((20, 8, 8))
     quick.fit(X).save(path)
@@ -258,7 +248,9 @@ def no_document(header, model, tensors):
 
 
 def names_a_file(header, model, tensors):
-    model["document"]["parameters"]["weights"] = "/dev/stdin"
+    network = {"name": "torchvision:resnet18", "weights": "/dev/stdin"}
+    backbone = {"class": "Pretrained", "parameters": network | {"trainable": "all"}}
+    model["document"]["parameters"] |= {"backbone": backbone, "standardize": "dataset"}
 
 
 def builds_from_a_file(header, model, tensors):
@@ -285,6 +277,24 @@ def bad_parameter(header, model, tensors):
 
 def bad_backbone(header, model, tensors):
     model["model"]["architecture"]["backbone"] = "get_model"
+
+
+def network_of_the_hub(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "timm:hf-hub:timm/resnet18"
+
+
+def network_in_a_folder(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "timm:local-dir:/tmp/network"
+
+
+def unknown_network(header, model, tensors):
+    model["model"]["architecture"]["backbone"] = "torchvision:resnet"
+
+
+def parameter_of_the_hub(header, model, tensors):
+    parameters = {"name": "timm:hf-hub:a/b", "weights": None, "trainable": "all"}
+    backbone = {"class": "Pretrained", "parameters": parameters}
+    model["document"]["parameters"]["backbone"] = backbone
 
 
 def no_parameters(header, model, tensors):
@@ -453,10 +463,6 @@ def novelty(**parts):
     return change
 
 
-def limits_of_version_2(header, model, tensors):
-    tensors["model.distance_limits"] = torch.ones(3)
-
-
 def extended(**values):
     """What puts traces of `extend` into a model of ten clusters at most."""
 
@@ -482,6 +488,10 @@ def extended(**values):
         (unknown_object, "is a damaged skdeepcluster model"),
         (another_objects_place, "is a damaged skdeepcluster model"),
         (bad_backbone, "is a damaged skdeepcluster model.*no backbone 'get_model'"),
+        (network_of_the_hub, "is a damaged .*is not the name of a network"),
+        (network_in_a_folder, "is a damaged .*is not the name of a network"),
+        (unknown_network, "is a damaged .*has no such network"),
+        (parameter_of_the_hub, "is a damaged .*is not the name of a network"),
         (odd_size, "is a damaged skdeepcluster model"),
         (odd_standardize, "is a damaged skdeepcluster model"),
         (odd_precision, "is a damaged skdeepcluster model"),
@@ -513,7 +523,6 @@ def extended(**values):
         (novelty(spread="x"), r"damaged .*novelty cannot have the distances"),
         (novelty(limits=[0.5]), r"damaged .*novelty cannot have the distances"),
         (novelty(limits=[0.5, float("inf")]), r"damaged .*novelty cannot have"),
-        (limits_of_version_2, r"damaged .*limits of distances do not fit"),
         (novelty(limits=None), "is a damaged skdeepcluster model"),
         (attribute("n_fit_clusters_", 0), r"damaged .*n_fit_clusters_ does not fit"),
         (attribute("n_fit_clusters_", 99), r"damaged .*n_fit_clusters_ does not fit"),
@@ -562,35 +571,6 @@ def test_files_that_were_tampered_with(change, message, fitted, path):
     rewrite(path, change)
     with pytest.raises(ValueError, match=message):
         DeepClusterCategorizer.load(path)
-
-
-def test_a_model_of_version_2_still_loads(fitted, digits, path):
-    """It knew how far its images were from their centroids, by cluster."""
-    fitted.save(path)
-    distances = -fitted.score_samples(digits[0])
-
-    def as_version_2(header, model, tensors):
-        header["version"] = "2"
-        del model["model"]["novelty"]
-        del model["document"]["attributes"]["n_fit_clusters_"]
-        for name in ("directions", "weights", "scales"):
-            del tensors[f"model.novelty.{name}"]
-        limits = [
-            np.quantile(distances[fitted.labels_ == cluster], 0.99)
-            for cluster in range(fitted.n_clusters_)
-        ]
-        tensors["model.distance_limits"] = torch.tensor(limits, dtype=torch.float32)
-
-    rewrite(path, as_version_2)
-    loaded = DeepClusterCategorizer.load(path)
-    np.testing.assert_array_equal(loaded.predict(digits[0]), fitted.labels_)
-    assert loaded.n_fit_clusters_ == fitted.n_clusters_
-    assert (loaded.decision_function(digits[0]) < 0).mean() < 0.1
-    assert loaded.extend(digits[0]).n_new_clusters_ == 0
-    loaded.save(path)
-    header, _, tensors = contents(path)
-    assert header["version"] == "3"
-    assert "model.distance_limits" not in tensors
 
 
 @pytest.mark.parametrize("part", ["network.fc.0.weight", "whitening.components"])
@@ -652,7 +632,7 @@ def test_a_truncated_file(fitted, path):
 def test_no_file_that_the_header_names_is_opened(fitted, path):
     fitted.save(path)
     rewrite(path, names_a_file)
-    assert DeepClusterCategorizer.load(path).weights is None
+    assert DeepClusterCategorizer.load(path).backbone.weights is None
 
 
 def test_no_folder_to_save_into(fitted, tmp_path):

@@ -19,6 +19,7 @@ from skdeepcluster._engine.clustering import (
 )
 from skdeepcluster._engine.descent import Descent
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.frozen import Features, KeptViews
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.memory import Memory, Pass
 from skdeepcluster._engine.objective import Objective
@@ -32,8 +33,8 @@ class Alternation:
     """The loop, and what it works with."""
 
     backbone: Backbone
-    images: Images
-    views: Views
+    images: Images | Features
+    views: Views | KeptViews
     embed: Pass
     memory: Memory
     clusterer: Clusterer

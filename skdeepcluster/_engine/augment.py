@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from skdeepcluster._engine.colour import random_colours
+
 
 @dataclass(frozen=True)
 class Views:
@@ -43,6 +45,9 @@ def random_views(
     flip: float,
     intensity: float,
     shading: float,
+    hue: float = 0.0,
+    saturation: float = 0.0,
+    greyscale: float = 0.0,
 ) -> Tensor:
     """One random view of each image, of the same size; see `Augmentation`.
 
@@ -69,6 +74,8 @@ def random_views(
     if shading:
         contrast, brightness = _planes(2, n, height, width, shading, pixels.device)
         views = views * (1 + contrast) + brightness
+    if pixels.shape[1] == 3 and (hue or saturation or greyscale):
+        views = random_colours(views, hue, saturation, greyscale)
     return views
 
 

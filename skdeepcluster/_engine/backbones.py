@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,28 +11,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skdeepcluster._engine import pretrained
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.layers import Pooled, Spread, accelerate
-from skdeepcluster._engine.runtime import first_line
+from skdeepcluster._engine.runtime import NothingDrawn, first_line
 
 VGGS = tuple(f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn"))
 RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
 NAMES = (*VGGS, *RESNETS, "small_cnn")
 LAYERS = ("auto", "fc", "pool")
 
+_REFUSALS = (RuntimeError, ValueError, AssertionError)  # of images of an odd size
+
 
 @dataclass
 class Backbone:
-    """A network in two parts: images → embedding → input of a classifier."""
+    """A network in two parts: images → embedding → input of a classifier.
+
+    With a `frozen` network, the first part is only what comes after that.
+    """
 
     body: nn.Module
     neck: nn.Module
     n_features: int
+    frozen: nn.Module | None = None
 
     def to(self, device: torch.device) -> None:
-        """Move both parts, in the memory layout that is fast for convolutions."""
-        for module in (self.body, self.neck):
-            module.to(device).to(memory_format=torch.channels_last)
+        """Move all parts, in the memory layout that is fast for convolutions."""
+        for module in (self.body, self.neck, self.frozen):
+            if module is not None:
+                module.to(device).to(memory_format=torch.channels_last)
+
+    def whole(self, body: nn.Module) -> nn.Module:
+        """Images → embedding, with `body` or a copy of it."""
+        return body if self.frozen is None else nn.Sequential(self.frozen, body)
 
 
 @dataclass(frozen=True)
@@ -45,12 +56,18 @@ class Architecture:
     projection: int | None = None
     sobel: bool = False
 
-    def build(
-        self,
-        inputs: Inputs,
-        weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
-    ) -> Backbone:
-        """The backbone for such images; see the function `build`."""
+    def build(self, inputs: Inputs, start: pretrained.Start | None = None) -> Backbone:
+        """The backbone for such images; see the function `build`.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        start : pretrained.Start or None
+            What a network that was trained elsewhere starts from; None for one of ours,
+            and where weights follow.
+        """
+        if isinstance(self.backbone, str) and pretrained.is_name(self.backbone):
+            return _build_pretrained(self.backbone, self.projection, inputs, start)
         return build(
             self.backbone,
             in_channels=inputs.n_channels,
@@ -58,7 +75,6 @@ class Architecture:
             embedding_layer=self.embedding_layer,
             projection=self.projection,
             sobel=self.sobel,
-            weights=weights,
         )
 
 
@@ -69,7 +85,7 @@ def minimum_size(backbone: str | Callable[[], nn.Module]) -> int:
     strided bfloat16 convolutions leave parts of the gradient unwritten, and give an
     image another embedding alone than among others.
     """
-    if callable(backbone):
+    if callable(backbone) or pretrained.is_name(backbone):
         return 1
     return 48 if backbone in RESNETS else 32
 
@@ -82,9 +98,8 @@ def build(
     embedding_layer: str = "auto",
     projection: int | None = None,
     sobel: bool = False,
-    weights: Mapping[str, Tensor] | str | os.PathLike[str] | None = None,
 ) -> Backbone:
-    """A randomly initialised backbone, or one that starts from `weights`.
+    """A randomly initialised backbone.
 
     Parameters
     ----------
@@ -101,13 +116,11 @@ def build(
         Number of features to project those to, with one hidden layer.
     sobel : bool
         Whether the network sees the two derivatives of the grey image instead.
-    weights : mapping, path or None
-        A state dict to start from, or the file of one.
 
     Raises
     ------
     ValueError
-        If the layer does not exist in that backbone, or the weights do not fit.
+        If the layer does not exist in that backbone.
     TypeError
         If a callable does not return a module, or is itself one.
     """
@@ -125,9 +138,28 @@ def build(
     if backbone in VGGS:
         _simplify_vgg(model, size)
     accelerate(body)
-    if weights is not None:
-        _load_weights(model.module if isinstance(model, Pooled) else model, weights)
     return Backbone(body, neck, n_features)
+
+
+def _build_pretrained(
+    name: str, projection: int | None, inputs: Inputs, start: pretrained.Start | None
+) -> Backbone:
+    """A network that was trained elsewhere; its layers are left as they are."""
+    weights = None if start is None else start.weights
+    with NothingDrawn():
+        network, n_features = pretrained.network_of(name, inputs.size, weights)
+    if start is not None:
+        try:
+            _n_outputs(network, inputs.n_channels, inputs.size)
+        except _REFUSALS as error:
+            raise pretrained.too_odd(name, inputs.size, error) from error
+    if projection is None:
+        return Backbone(network, nn.Identity(), n_features)
+    head = Projection(nn.Identity(), n_features, projection)
+    accelerate(head)
+    if start is not None and start.trainable == "head":
+        return Backbone(head, nn.Identity(), projection, network.eval())
+    return Backbone(nn.Sequential(network, head), nn.Identity(), projection)
 
 
 def _build_model(
@@ -176,17 +208,20 @@ def _embedding_size(
     in_channels: int,
     size: tuple[int, int],
 ) -> int:
-    body.eval()
     try:
-        with torch.no_grad():
-            output = body(torch.zeros(2, in_channels, *size))
-    except (RuntimeError, ValueError) as error:
+        return _n_outputs(body, in_channels, size)
+    except _REFUSALS as error:
         reason = first_line(error)
         raise ValueError(
             f"backbone={backbone!r} cannot take images of {in_channels} channel(s) and "
             f"{size[0]} × {size[1]} pixels ({reason}); use another image_size."
         ) from error
-    return int(output.shape[1])
+
+
+def _n_outputs(body: nn.Module, in_channels: int, size: tuple[int, int]) -> int:
+    """Number of features of two blank images."""
+    with torch.no_grad():
+        return int(body.eval()(torch.zeros(2, in_channels, *size)).shape[1])
 
 
 def _adapt_first_convolution(model: nn.Module, in_channels: int) -> None:
@@ -233,58 +268,6 @@ def _simplify_vgg(model: nn.Module, size: tuple[int, int]) -> None:
         nn.init.normal_(first.weight, 0, 0.01)  # as torchvision does
         nn.init.zeros_(first.bias)
         model.classifier[0] = first
-
-
-def _load_weights(
-    model: nn.Module, weights: Mapping[str, Tensor] | str | os.PathLike[str]
-) -> None:
-    given = weights if isinstance(weights, Mapping) else _read_weights(weights)
-    wanted = model.state_dict()
-    missing = sorted(set(wanted) - set(given))
-    if missing:
-        raise ValueError(
-            f"weights lack {len(missing)} of the {len(wanted)} tensors of the "
-            f"backbone, such as {missing[0]!r}; they seem to belong to another network."
-        )
-    # The classifier of whatever the weights were trained for is left out.
-    state = {name: given[name] for name in wanted}
-    pooling = getattr(model, "avgpool", None)
-    for name, tensor in wanted.items():
-        shape = tuple(state[name].shape)
-        if tensor.ndim == 4 and tensor.shape[1] == 1 and shape[1:2] == (3,):
-            state[name] = state[name].sum(1, keepdim=True)  # grey is r = g = b
-        elif isinstance(pooling, Spread) and shape == (4096, pooling.grid**2 * 512):
-            state[name] = pooling.gathered(state[name])
-        elif shape != tuple(tensor.shape):
-            raise ValueError(
-                f"weights[{name!r}] has shape {shape}, but the backbone needs "
-                f"{tuple(tensor.shape)}; the weights belong to another network, or to "
-                "one for another number of channels or another image size."
-            )
-    model.load_state_dict(state)
-
-
-def _read_weights(path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
-    name = os.fspath(path)
-    try:
-        if name.endswith(".safetensors"):
-            from safetensors.torch import load_file
-
-            return load_file(name)
-        state: Any = torch.load(name, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"weights={name!r} is not a state dict that torch can read safely "
-            f"({type(error).__name__}); save one with torch.save(model.state_dict(), "
-            "path) or with safetensors."
-        ) from error
-    if not isinstance(state, Mapping):
-        raise ValueError(
-            f"weights={name!r} holds a {type(state).__name__}, not a state dict."
-        )
-    return state
 
 
 class Sobel(nn.Module):

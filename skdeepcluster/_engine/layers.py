@@ -61,19 +61,14 @@ class Spread(nn.Module):
         super().__init__()
         one_hot = torch.eye(cells[0] * cells[1], dtype=torch.float64)
         spread = F.adaptive_avg_pool2d(one_hot.unflatten(1, cells), self.grid)
-        self.spread = spread.flatten(1).T  # S
-        values, vectors = torch.linalg.eigh(self.spread.T @ self.spread)
+        spread = spread.flatten(1).T  # S
+        values, vectors = torch.linalg.eigh(spread.T @ spread)
         root = vectors * values.clamp(min=0).sqrt() @ vectors.T
         self.register_buffer("root", root.float(), persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
             return features.flatten(2).float() @ self.root
-
-    def gathered(self, weight: Tensor) -> Tensor:
-        """V of W."""
-        step = self.spread @ torch.linalg.pinv(self.root.double().cpu())
-        return (weight.unflatten(1, (-1, self.grid**2)) @ step.to(weight)).flatten(1)
 
 
 class FastConv2d(nn.Conv2d):
@@ -178,8 +173,8 @@ def for_evaluation(network: nn.Module) -> nn.Module:
     """The same network in evaluation mode, with less to compute.
 
     Batch norm is folded into the convolution before it. All other tensors are shared
-    with `network`. A user's network is left alone, because what it does with its layers
-    is unknown.
+    with `network`. A network that is not ours is left alone, because what it does with
+    its layers is unknown.
     """
     if any(isinstance(part, Pooled) for part in network.modules()):
         return network.eval()

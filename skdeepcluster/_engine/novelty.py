@@ -17,7 +17,6 @@ _DIRECTIONS = 32
 _PRIOR = 50  # images: how much the spread of all counts in that of a cluster
 _LEAST = 1e-3  # of a distance: duplicates have none
 _QUANTILES = (0.85, 0.98)
-_TYPICAL = 1.5  # spreads: where the second limit mostly is
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,6 @@ class Novelty:
             measured, scales=scales.sqrt().float().cpu().numpy(), spread=spread
         )
         return replace(measured, limits=_limits(measured.distances(points, centroids)))
-
-    @classmethod
-    def from_limits(cls, limits: NDArray[np.float32], n_features: int) -> Novelty:
-        """Of a model that only has a limit of distances for each cluster."""
-        limits = limits.clip(min=_LEAST)
-        limit = float(limits.mean())
-        plain = cls._plain(len(limits), n_features, spread=limit / _TYPICAL)
-        return replace(plain, scales=limits / limit, limits=(limit, limit))
 
     @classmethod
     def _plain(

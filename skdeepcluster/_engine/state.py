@@ -13,6 +13,7 @@ from skdeepcluster._engine.backbones import Backbone
 from skdeepcluster._engine.clustering import Clusterer, Clustering, Whitening
 from skdeepcluster._engine.descent import Descent
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.frozen import Features
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.memory import Memory
 from skdeepcluster._engine.objective import Objective
@@ -37,7 +38,7 @@ class Loop(Protocol):
     """What has a state."""
 
     backbone: Backbone
-    images: Images
+    images: Images | Features
     memory: Memory
     clusterer: Clusterer
     objective: Objective

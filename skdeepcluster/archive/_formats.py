@@ -98,7 +98,8 @@ def _open(path: str) -> ImageFile:
     preamble = head[128:132] == b"DICM"  # what comes before it may look like a TIFF
     if preamble and size == 132:
         raise Unreadable("damaged", "It ends after its preamble.")
-    if head.startswith(_PICTURES) and not preamble:
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    if (head.startswith(_PICTURES) or is_webp) and not preamble:
         return PictureFile(path)
     compressed = head[:2] == b"\x1f\x8b"
     kind = None
@@ -129,7 +130,7 @@ def _what_it_is(path: str, head: bytes) -> str:
         return "The pixels of the .hdr file beside it."
     if all(byte < 128 and (byte > 31 or byte in b"\t\n\r\f") for byte in head):
         return "A text."
-    return "Neither DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG nor TIFF."
+    return "Neither DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG, TIFF nor WebP."
 
 
 def _inflated(path: str) -> bytes:

@@ -17,6 +17,7 @@ from sklearn.utils import Bunch
 
 from skdeepcluster._image_size import read_at
 from skdeepcluster.archive._choice import Found, Frames, choose
+from skdeepcluster.archive._colour import channels_of, kept_channels
 from skdeepcluster.archive._decode import Progress, Reading
 from skdeepcluster.archive._file import Header, Unreadable
 from skdeepcluster.archive._find import Files, find_files
@@ -39,7 +40,7 @@ def gather(
     index: pd.DataFrame | None = None,
     source: int | None = None,
     image_size: int | Literal["auto"],
-    channels: Literal[1, 3],
+    channels: Literal[1, 3, "auto"],
     frames: Frames,
     window: Window,
     on_error: Literal["skip", "raise"],
@@ -81,10 +82,13 @@ def gather(
             held = Held(files, index, source)
             how = (on_error, effective_n_jobs(n_jobs), limits, progress)
             known = None
-            if options.image_size is None:
+            if options.image_size is None or options.channels is None:
                 known = Reading(files, None, options, *how).headers()
                 images = _choose(*known, options.frames)
-                options = options._replace(image_size=_size_of(images))
+                size = options.image_size or _size_of(images)
+                found = options.channels or kept_channels(place)
+                found = found or channels_of(images, files, how[1], limits)
+                options = options._replace(image_size=size, channels=found)
             with _opened(place, options) as disk:
                 disk.leave_out(held.files)
                 reading = Reading(files, disk, options, *how)
@@ -134,9 +138,9 @@ def _size_of(images: list[Found]) -> int:
 
 
 def _opened(place: Path, options: Options) -> Store:
-    image_size = cast("int", options.image_size)  # it is known by now
+    image_size, channels = cast("tuple[int, int]", options[:2])  # known by now
     keep_values = options.window is None
-    return Store(place, image_size, options.channels, keep_values)
+    return Store(place, image_size, channels, keep_values)
 
 
 def _rows(chosen: list[Found], files: Files, options: Options, held: Held) -> list[Row]:
@@ -196,6 +200,6 @@ def _nothing(files: Files, problems: dict[int, Unreadable]) -> str:
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     return (
         f"{files.root} holds no image that can be read "
-        f"({told or 'it is empty'}); DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG "
-        "and TIFF files are looked for, whatever their names."
+        f"({told or 'it is empty'}); DICOM, NIfTI, Analyze, MGH, MINC, PNG, JPEG, "
+        "TIFF and WebP files are looked for, whatever their names."
     )

@@ -18,7 +18,7 @@ def load_archive(
     store: str | os.PathLike[str] | None = None,
     *,
     image_size: int | Literal["auto"] = "auto",
-    channels: Literal[1, 3] = 1,
+    channels: Literal[1, 3, "auto"] = 1,
     frames: Frames = "first",
     window: Window = "series",
     on_error: Literal["skip", "raise"] = "skip",
@@ -32,8 +32,8 @@ def load_archive(
 
     Files are told by what they hold and not by their names: DICOM (with and without
     preamble; every transfer syntax that a free decoder reads), NIfTI-1 and -2,
-    Analyze, MGH and MINC 1 (also compressed by gzip), PNG, JPEG and TIFF. What cannot
-    be read is listed with the reason.
+    Analyze, MGH and MINC 1 (also compressed by gzip), PNG, JPEG, TIFF and WebP.
+    What cannot be read is listed with the reason.
 
     Parameters
     ----------
@@ -54,8 +54,11 @@ def load_archive(
         (`image_size="auto"` of :class:`~skdeepcluster.DeepClusterCategorizer`). With
         ``frames="all"`` files are then opened twice, for headers and for pixels.
 
-    channels : {1, 3}, default=1
-        1 makes colour grey (ITU-R BT.601); 3 repeats grey.
+    channels : {1, 3, "auto"}, default=1
+        1 makes colour grey (ITU-R BT.601); 3 repeats grey. "auto" is that of the images
+        that `store` has already. If it has none, it is 3 if more than half of the
+        images have channels that differ, of at most 1,000 that are evenly spaced in the
+        list; DICOM and NIfTI count as grey.
 
     frames : {"first", "all", "middle"}, default="first"
         Of images of the same place in a series, the first in time (the paper's rule:

@@ -29,7 +29,8 @@ class Options(NamedTuple):
 
     image_size: int | None
     """None until it is known, where it follows from the images."""
-    channels: int
+    channels: int | None
+    """None until it is known, where it follows from the images."""
     frames: Frames
     window: Window
 
@@ -48,12 +49,13 @@ def check_options(image_size: Any, channels: Any, frames: Any, window: Any) -> O
         As Python's own types.
     """
     size = _image_size(image_size)
-    if not isinstance(channels, int) or channels not in (1, 3):
-        raise ValueError(f"channels={channels!r} is neither 1 nor 3.")
+    is_auto = isinstance(channels, str) and channels == "auto"
+    if not is_auto and (not isinstance(channels, int) or channels not in (1, 3)):
+        raise ValueError(f"channels={channels!r} is none of 1, 3 and 'auto'.")
     known = isinstance(frames, str) and frames in ("first", "all", "middle")
     if not known:
         raise ValueError(f"frames={frames!r} is none of 'first', 'all', 'middle'.")
-    return Options(size, channels, frames, _window(window))
+    return Options(size, None if is_auto else channels, frames, _window(window))
 
 
 def check_limits(timeout: Any, max_memory: Any) -> Limits:

@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF."""
+"""PNG, JPEG, TIFF and WebP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from skdeepcluster.archive._file import (
 
 _ORIENTATION = 0x0112  # of Exif
 _MAX_PAGES = 10_000
-_FORMATS = ("PNG", "JPEG", "TIFF")
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 _GREY_OF_MORE_BITS = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _GREY = ("1", "L", "LA", "La", *_GREY_OF_MORE_BITS)
 
@@ -79,11 +79,16 @@ class PictureFile:
         self._picture.seek(address.frame or 0)
         check_size(self._picture.height, self._picture.width)
         picture: Image.Image = self._picture
-        if picture.format == "JPEG":  # Pillow turns a TIFF itself
+        if picture.format in ("JPEG", "WEBP"):  # Pillow turns a TIFF itself
             picture = ImageOps.exif_transpose(picture)
-        if picture.mode not in _GREY_OF_MORE_BITS:
-            picture = picture.convert("L" if picture.mode in _GREY else "RGB")
-        return np.asarray(picture)
+        if picture.mode in _GREY_OF_MORE_BITS:
+            return np.asarray(picture)
+        if picture.has_transparency_data:  # what is not there is black, as padding is
+            seen = picture.convert("RGBA")
+            picture = Image.new("RGBA", seen.size, "black")
+            picture.alpha_composite(seen)
+        is_grey = self._picture.mode in _GREY
+        return np.asarray(picture.convert("L" if is_grey else "RGB"))
 
     def close(self) -> None:
         """No more is read."""

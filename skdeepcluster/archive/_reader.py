@@ -215,6 +215,8 @@ class ImageReader(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"on_error={self.on_error!r} is neither 'raise' nor 'blank'."
             )
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels={self.channels!r} is neither 1 nor 3.")
         check_limits(self.timeout, self.max_memory)
         return check_options(self.image_size, self.channels, self.frames, window)
 

@@ -87,8 +87,9 @@ def one_image(options: Options, row_and_path: RowAndPath) -> NDArray[Any]:
 
 
 def _square(values: NDArray[Any], options: Options) -> NDArray[Any]:
-    image_size = cast("int", options.image_size)  # known before pixels are asked for
-    return to_square(values, image_size, options.channels)
+    # Both are known before pixels are asked for.
+    image_size, channels = cast("tuple[int, int]", options[:2])
+    return to_square(values, image_size, channels)
 
 
 def _one_of(headers: list[Header], options: Options) -> Header:

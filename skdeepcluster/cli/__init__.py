@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with terminable():
             options.run(options)
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, ImportError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(f"skdeepcluster: error: {reason}", file=sys.stderr)
         return 2

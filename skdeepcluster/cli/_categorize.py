@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skdeepcluster.cli._backbone import add_backbone, of_backbone, reading_size
 from skdeepcluster.cli._options import (
     ARCHIVE,
     Commands,
@@ -41,6 +42,14 @@ def add_to(commands: Commands) -> None:
         help="height and width at which the network sees images; those of a folder are "
         "also read at this size, at least 64 (default: 32 or 64, by the size of the "
         "images, read at twice that; recipes other than fast see the size as read)",
+    )
+    command.add_argument(
+        "--channels",
+        type=int,
+        choices=[1, 3],
+        help="read the files of a folder in grey (1) or in colour (3) (default: as "
+        "before, or else colour if most of 1,000 pictures are coloured; DICOM and "
+        "NIfTI count as grey)",
     )
     command.add_argument(
         "--frames",
@@ -85,6 +94,7 @@ def add_to(commands: Commands) -> None:
     add_output(command)
     add_reading(command)
     add_learning(command)
+    add_backbone(command)
     command.set_defaults(run=run)
 
 
@@ -95,11 +105,11 @@ def run(options: argparse.Namespace) -> None:
     from skdeepcluster.cli._reading import read
     from skdeepcluster.cli._sorting import Wishes, sort
 
-    est = estimator(options)
+    est = estimator(options, **of_backbone(options))
     size = options.image_size
     reader = {
-        "image_size": "auto" if size is None else max(64, size),
-        "channels": 1,
+        "image_size": reading_size(est) if size is None else max(64, size),
+        "channels": options.channels or "auto",
         "frames": options.frames,
         "window": options.window,
     }

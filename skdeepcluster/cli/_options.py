@@ -19,8 +19,8 @@ _FEWEST, _MOST = 16, 200  # clusters
 _SMALLEST = 5  # images per cluster
 
 ARCHIVE = (
-    ".npy file, .npz file (array 'images'), or a folder of DICOM, NIfTI, PNG, JPEG and "
-    "TIFF files, whatever their names"
+    ".npy file, .npz file (array 'images'), or a folder of DICOM, NIfTI, PNG, JPEG, "
+    "TIFF and WebP files, whatever their names"
 )
 
 
@@ -127,8 +127,8 @@ def default_n_clusters(n_images: int) -> int:
     return max(1, min(n_clusters, n_images // _SMALLEST))
 
 
-def estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
-    """The estimator that the options ask for."""
+def estimator(options: argparse.Namespace, **parameters: Any) -> DeepClusterCategorizer:
+    """The estimator that the options, and other parameters, ask for."""
     from skdeepcluster import DeepClusterCategorizer
 
     given = {
@@ -141,4 +141,5 @@ def estimator(options: argparse.Namespace) -> DeepClusterCategorizer:
         device=options.device,
         random_state=options.seed,
         **{name: value for name, value in given.items() if value is not None},
+        **parameters,
     )

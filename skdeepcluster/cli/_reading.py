@@ -53,7 +53,8 @@ def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
             **how_to_read(options, key),
             progress=progress,
         )
-    reader = reader | {"image_size": archive.images.shape[1]}
+    size, in_colour = archive.images.shape[1], archive.images.ndim == 4
+    reader = reader | {"image_size": size, "channels": 3 if in_colour else 1}
     say_read(archive)
     names, series = names_in(archive.index)
     source = Source(name_of_folder(options.path, key), len(names), "")
@@ -114,6 +115,8 @@ def say_read(archive: Bunch) -> None:
         f"{archive.n_files:,} files, {len(archive.skipped):,} of them skipped"
         + (f" ({told})" if told else "")
     )
+    how = "colour (--channels 3)" if archive.images.ndim == 4 else "grey (--channels 1)"
+    print(f"Read in {how}.")
     said = archive.index["burned_in"].value_counts()
     if said.get("yes", 0) + said.get("not said", 0):
         print(

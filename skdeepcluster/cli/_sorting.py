@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn import callback
 
-from skdeepcluster._assembly import n_epochs_of
-from skdeepcluster._image_size import seen_at
+from skdeepcluster._assembly import auto_size, n_epochs_of
 from skdeepcluster._interruption import current
 from skdeepcluster._names import Names, names_from
 from skdeepcluster._results import Results
@@ -64,8 +63,8 @@ def sort(
     height, width = found.images.shape[1:3]
     told = f"{len(found.images):,} images of {height} × {width} pixels"
     if est.image_size == "auto":
-        side = seen_at(height, width)
-        told += f", which the network sees at {side} × {side}"
+        size = auto_size(est, height, width)
+        told += f", which the network sees at {size[0]} × {size[1]}"
     print(told, flush=True)
 
     output.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@ import torch
 
 from skdeepcluster import Augmentation
 from skdeepcluster._engine.augment import random_views
+from skdeepcluster._engine.colour import _turn
 
 NOTHING = {
     "rotation": 0.0,
@@ -121,3 +122,43 @@ def test_shading_is_a_plane_that_leaves_the_middle_alone():
 def test_a_range_out_of_range_is_named(parameter, value):
     with pytest.raises(ValueError, match=f"'{parameter}' parameter of Augmentation"):
         Augmentation(**{parameter: value})._validate()
+
+
+def test_saturation_keeps_the_grey_of_a_colour(pixels):
+    torch.manual_seed(0)
+    views = random_views(pixels, **NOTHING, saturation=0.8)
+    luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    torch.testing.assert_close((views * luma).sum(1), (pixels * luma).sum(1))
+    grey = (pixels * luma).sum(1, keepdim=True)
+    factor = ((views - grey) / (pixels - grey)).flatten(1).median(1).values
+    assert factor.min() < 0.5
+    assert factor.max() > 1.5
+
+
+def test_hue_is_turned(pixels):
+    """A third of a turn exchanges the channels; how far they are from grey stays."""
+    torch.manual_seed(0)
+    views = random_views(pixels, **NOTHING, hue=0.5)
+    assert not torch.allclose(views, pixels, atol=0.1)
+    same = pixels.mean(1, keepdim=True).expand_as(pixels)
+    torch.testing.assert_close(random_views(same, **NOTHING, hue=0.5), same)
+    turned = torch.einsum("nij,njhw->nihw", _turn(torch.full((16,), 2.0944)), pixels)
+    torch.testing.assert_close(turned, pixels.roll(1, 1), atol=1e-4, rtol=0)
+
+
+def test_some_images_become_grey():
+    torch.manual_seed(0)
+    pixels = torch.rand(2000, 3, 1, 1)
+    views = random_views(pixels, **NOTHING, greyscale=0.25)
+    grey = (views.std(1) < 1e-6).flatten()
+    assert grey.float().mean() == pytest.approx(0.25, abs=0.03)
+    torch.testing.assert_close(views[~grey], pixels[~grey])
+
+
+def test_grey_images_have_no_colour():
+    pixels = torch.rand(4, 1, 5, 5)
+    state = torch.get_rng_state()
+    expected = random_views(pixels, **NOTHING)
+    torch.set_rng_state(state)
+    varied = {"hue": 0.5, "saturation": 1.0, "greyscale": 1.0}
+    assert torch.equal(random_views(pixels, **NOTHING, **varied), expected)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from skdeepcluster._engine import backbones
-from skdeepcluster._engine.backbones import SmallCNN, Sobel, build
+from skdeepcluster._engine.backbones import Sobel, build
 from skdeepcluster._engine.layers import SteadyLinear, for_evaluation
 from skdeepcluster._engine.runtime import autocast, resolve_precision
 
@@ -74,12 +74,6 @@ def test_the_first_convolution_may_be_nested():
     assert body.module.out.in_channels == 4
 
 
-def test_weights_of_a_callable_backbone():
-    state = Stem().state_dict()
-    body = build(Stem, in_channels=3, size=(8, 8), weights=state).body
-    assert torch.equal(body.module.out.weight, state["out.weight"])
-
-
 def test_a_module_in_place_of_what_makes_one():
     with pytest.raises(TypeError, match="its class, or a function"):
         build(Stem(), in_channels=1, size=(8, 8))
@@ -93,56 +87,6 @@ def test_callable_that_returns_no_module():
 def test_callable_that_cannot_take_the_images():
     with pytest.raises(ValueError, match=r"cannot take images of 1 channel.*3 × 3"):
         build(lambda: nn.Conv2d(1, 4, 5), in_channels=1, size=(3, 3))
-
-
-def test_weights_of_three_channels_are_summed_for_grey():
-    colour = build("small_cnn", in_channels=3, size=(32, 32)).body
-    grey = build(
-        "small_cnn", in_channels=1, size=(32, 32), weights=colour.state_dict()
-    ).body
-    pixels = torch.randn(2, 1, 32, 32)
-    torch.testing.assert_close(
-        grey.eval()(pixels), colour.eval()(pixels.expand(-1, 3, -1, -1))
-    )
-
-
-@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
-def test_weights_from_a_file(tmp_path, suffix):
-    from safetensors.torch import save_file
-
-    body = build("small_cnn", in_channels=1, size=(32, 32)).body
-    path = tmp_path / f"weights.{suffix}"
-    (torch.save if suffix == "pt" else save_file)(body.state_dict(), path)
-    again = build("small_cnn", in_channels=1, size=(32, 32), weights=path).body
-    for ours, theirs in zip(again.parameters(), body.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
-
-
-def test_weights_of_an_imagenet_classifier_are_taken_without_it():
-    torchvision = pytest.importorskip("torchvision.models")
-    state = torchvision.resnet18().state_dict()
-    body = build("resnet18", in_channels=3, size=(48, 48), weights=state).body
-    assert torch.equal(body.layer4[1].conv2.weight, state["layer4.1.conv2.weight"])
-
-
-def test_weights_of_another_network_are_refused():
-    with pytest.raises(ValueError, match="weights lack"):
-        build("small_cnn", in_channels=1, size=(32, 32), weights={})
-    state = SmallCNN().state_dict()
-    state["features.0.weight"] = torch.zeros(32, 5, 3, 3)
-    with pytest.raises(ValueError, match=r"features\.0\.weight.*\(32, 5, 3, 3\)"):
-        build("small_cnn", in_channels=1, size=(32, 32), weights=state)
-
-
-def test_weights_file_that_is_no_state_dict(tmp_path):
-    (tmp_path / "a.pt").write_bytes(b"cos\nsystem\n(S'echo hacked'\ntR.")
-    with pytest.raises(ValueError, match="not a state dict that torch can read safely"):
-        build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "a.pt")
-    torch.save([1, 2], tmp_path / "b.pt")
-    with pytest.raises(ValueError, match="holds a list"):
-        build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "b.pt")
-    with pytest.raises(FileNotFoundError):
-        build("small_cnn", in_channels=1, size=(32, 32), weights=tmp_path / "c.pt")
 
 
 def test_sobel_is_the_gradient():

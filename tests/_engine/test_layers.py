@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import nn
 
@@ -112,6 +113,14 @@ def test_convolutions_of_other_kinds_are_left_to_pytorch():
             assert torch.equal(our, their)
 
 
+def gathered(pooling, cells, weight):
+    """V of W, in the words of `Spread`."""
+    one_hot = torch.eye(len(pooling.root), dtype=torch.float64)
+    spread = F.adaptive_avg_pool2d(one_hot.unflatten(1, cells), 7).flatten(1).T
+    step = spread @ torch.linalg.pinv(pooling.root.double())
+    return (weight.unflatten(1, (-1, 49)) @ step.to(weight)).flatten(1)
+
+
 @pytest.fixture(scope="module")
 def vgg():
     """Makes torchvision's VGG and ours of the same weights."""
@@ -122,7 +131,13 @@ def vgg():
         theirs.classifier = theirs.classifier[:4]
         theirs.features[0] = nn.Conv2d(1, 64, 3, padding=1)
         weights = theirs.state_dict()
-        ours = build(name, in_channels=1, size=size, weights=weights).body
+        ours = build(name, in_channels=1, size=size).body
+        if isinstance(ours.avgpool, Spread):
+            first = "classifier.0.weight"
+            weights[first] = gathered(
+                ours.avgpool, (size[0] // 32, size[1] // 32), weights[first]
+            )
+        ours.load_state_dict(weights)
         return ours, theirs
 
     return make
@@ -148,7 +163,7 @@ def test_pooling_to_more_cells_learns_as_pytorchs_does(cells):
     n_inputs = 3 * cells[0] * cells[1]
     ours = nn.Sequential(Spread(cells), nn.Flatten(), nn.Linear(n_inputs, 5))
     with torch.no_grad():
-        ours[2].weight.copy_(ours[0].gathered(theirs[2].weight))
+        ours[2].weight.copy_(gathered(ours[0], cells, theirs[2].weight))
         ours[2].bias.copy_(theirs[2].bias)
     found = []
     maps = torch.randn(6, 3, *cells)
@@ -168,7 +183,7 @@ def test_pooling_to_more_cells_learns_as_pytorchs_does(cells):
 def test_the_first_linear_layer_of_a_vgg_is_drawn_as_torchvisions():
     torch.manual_seed(0)
     drawn = build("vgg11", in_channels=1, size=(64, 64)).body.classifier[0].weight
-    same = Spread((2, 2)).gathered(torch.normal(0.0, 0.01, (100, 512 * 49)))
+    same = gathered(Spread((2, 2)), (2, 2), torch.normal(0.0, 0.01, (100, 512 * 49)))
     for weight in (drawn.detach(), same):
         assert weight.shape[1] == 512 * 4
         covariance = weight.unflatten(1, (512, 4)).flatten(0, 1).T.cov()

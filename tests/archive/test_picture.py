@@ -19,6 +19,7 @@ MODES = {
     "png": ["1", "L", "P", "RGB", "RGBA", "LA"],
     "jpg": ["1", "L", "RGB", "CMYK"],
     "tif": ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"],
+    "webp": ["RGB", "RGBA"],
 }
 
 
@@ -33,7 +34,7 @@ def test_pictures_of_8_bits_are_made_for_display(mode, suffix, tmp_path, picture
     assert (header.height, header.width) == (20, 30) == pixels.shape[:2]
     assert pixels.dtype == np.uint8
     assert pixels.ndim == (2 if mode in ("1", "L", "LA") else 3)
-    if mode not in ("1", "P") and suffix != "jpg":
+    if mode not in ("1", "P") and suffix not in ("jpg", "webp"):
         grey = pixels if pixels.ndim == 2 else pixels[..., 1]
         np.testing.assert_allclose(grey, picture, atol=1)
 
@@ -67,18 +68,66 @@ def test_pages(tmp_path, picture):
 
 @pytest.mark.parametrize(
     ("suffix", "orientation"),
-    [("jpg", 1), ("jpg", 3), ("jpg", 6), ("jpg", 8), ("tif", 1), ("tif", 3)],
+    [
+        *(("jpg", 1), ("jpg", 3), ("jpg", 6), ("jpg", 8)),
+        *(("tif", 1), ("tif", 3), ("webp", 1), ("webp", 6)),
+    ],
 )
 def test_upright(suffix, orientation, tmp_path, picture):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(picture).save(tmp_path / f"a.{suffix}", exif=exif)
     header, pixels = read(tmp_path / f"a.{suffix}")
+    pixels = pixels[..., 0] if suffix == "webp" else pixels
     assert pixels.shape == (header.height, header.width)
     assert pixels.shape == ((20, 30) if orientation < 5 else (30, 20))
     turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
     expected = np.rot90(picture, turns).astype(float)
     assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.9
+
+
+COLOURS = np.array([[[200, 30, 60], [10, 180, 90]], [[0, 0, 250], [255, 255, 0]]])
+COLOURS = COLOURS.repeat(8, 0).repeat(8, 1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode", "close"),
+    [("png", "P", 0), ("jpg", "CMYK", 40), ("tif", "CMYK", 0), ("webp", "RGB", 0)],
+)
+def test_colours(suffix, mode, close, tmp_path):
+    options = {"lossless": True} if suffix == "webp" else {}
+    image = Image.fromarray(COLOURS)
+    image = image.quantize(4) if mode == "P" else image.convert(mode)
+    image.save(tmp_path / f"a.{suffix}", **options)
+    pixels = read(tmp_path / f"a.{suffix}")[1].astype(int)
+    assert np.abs(pixels - COLOURS).max() <= close
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_black(mode, tmp_path):
+    alpha = np.zeros((16, 16), np.uint8)
+    alpha[:8] = 255
+    image = Image.fromarray(np.dstack([COLOURS, alpha]))
+    if mode == "P":
+        image = Image.fromarray(COLOURS).quantize(4)
+        image.info["transparency"] = int(np.asarray(image)[15, 0])
+    elif mode == "LA":
+        image = image.convert("LA")
+    image.save(tmp_path / "a.png")
+    pixels = read(tmp_path / "a.png")[1]
+    assert pixels.ndim == (2 if mode == "LA" else 3)
+    assert pixels[15, 0].max() == 0
+    expected = COLOURS if mode != "LA" else np.asarray(image)[..., 0]
+    np.testing.assert_array_equal(pixels[:8], expected[:8])
+
+
+def test_a_riff_file_of_another_kind(tmp_path, reason):
+    (tmp_path / "a.webp").write_bytes(
+        b"RIFF\x10\0\0\0WAVEfmt " + bytes(range(128, 200))
+    )
+    assert reason(tmp_path / "a.webp")[0] == "not an image"
+    (tmp_path / "b.webp").write_bytes(b"RIFF\x10\0\0\0WEBPVP8 " + bytes(range(40)))
+    assert reason(tmp_path / "b.webp")[0] == "damaged"
 
 
 def test_a_tiff_on_its_side_is_not_misread(tmp_path, picture, reason):

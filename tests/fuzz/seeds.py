@@ -42,6 +42,8 @@ def _pictures(grey, colour):
         image = Image.fromarray(array)
         yield f"{name}.png", bytes_of(image.save, "PNG")
         yield f"{name}.tif", bytes_of(image.save, "TIFF")
+        if image.mode == "RGB":
+            yield f"{name}.webp", bytes_of(image.save, "WEBP")
         if name != "deep":
             yield f"{name}.jpg", bytes_of(image.save, "JPEG")
             yield (
