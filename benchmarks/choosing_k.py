@@ -3,10 +3,12 @@
     python benchmarks/choosing_k.py --data mnist_test10k/data.npz --figure k.png
 
 With the defaults the network does not depend on n_clusters, so a network a seed is
-trained, and its embedding clustered as the last step of `fit` does.
+trained, and its embedding clustered as the last step of `fit` does. A last row has as
+many clusters as the command line takes where -k is left out, which is up to the number
+of images alone.
 """
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +27,32 @@ from peers import SCORES
 from sklearn.metrics import adjusted_rand_score
 
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster.cli._options import default_n_clusters
 
 TIMES = (1, 2, 4, 8, 16)
 
 
-def labels_over_k(X, n_classes, seed):
+def fitted(X, k, seed):
+    """The default estimator."""
+    return DeepClusterCategorizer.from_recipe(
+        "fast", n_clusters=k, random_state=seed
+    ).fit(X)
+
+
+def labels_over_k(fit, n_classes, seed):
     """Labels for each number of clusters."""
-    ours = DeepClusterCategorizer.from_recipe(
-        "fast", n_clusters=TIMES[-1] * n_classes, random_state=seed
-    )
-    embedding = ours.fit(X).embedding_
+    est = fit()
     return [
-        clustered(ours, embedding, times * n_classes, seed).tolist() for times in TIMES
+        clustered(est, est.embedding_, times * n_classes, seed).tolist()
+        for times in TIMES
     ]
+
+
+def labels_without_k(fit, n_images, seed):
+    """Labels for the number of clusters that follows from that of images."""
+    est = fit()
+    k = default_n_clusters(n_images)
+    return clustered(est, est.embedding_, k, seed).tolist()
 
 
 def main():
@@ -48,17 +63,25 @@ def main():
     X, y = load(args.data, args.n)
     name, n_classes = name_of(args.data), len(np.unique(y))
     rows = Rows(args.rows)
-    runs = [
-        rows.get(
-            f"{name}/{len(X)}/labels over k/{seed}",
-            partial(labels_over_k, X, n_classes, seed),
+    runs = []
+    for seed in range(args.first_seed, args.first_seed + args.seeds):
+        # Fitted once, and only if a row is missing.
+        fit = cache(partial(fitted, X, TIMES[-1] * n_classes, seed))
+        key = f"{name}/{len(X)}/labels {{}}/{seed}"
+        over_k = partial(labels_over_k, fit, n_classes, seed)
+        without_k = partial(labels_without_k, fit, len(X), seed)
+        runs.append(
+            [
+                *rows.get(key.format("over k"), over_k),
+                rows.get(key.format("without k"), without_k),
+            ]
         )
-        for seed in range(args.first_seed, args.first_seed + args.seeds)
-    ]
     lines, curves = [], {score: [] for score in ("purity", "NMI", "AMI")}
-    for index, times in enumerate(TIMES):
+    numbers = [f"{times} × {n_classes}" for times in TIMES]
+    numbers.append(f"{default_n_clusters(len(X))}, by the number of images")
+    for index, number in enumerate(numbers):
         labels = [run[index] for run in runs]
-        line = [f"{times} × {n_classes}"]
+        line = [number]
         for score, values in curves.items():
             found = [SCORES[score](y, each) for each in labels]
             values.append(float(np.median(found)))
@@ -76,7 +99,8 @@ def main():
         figure = Figure(figsize=(5, 3.5), layout="constrained")
         axes = figure.subplots()
         for score, values in curves.items():
-            axes.plot([times * n_classes for times in TIMES], values, "o-", label=score)
+            k = [times * n_classes for times in TIMES]
+            axes.plot(k, values[: len(TIMES)], "o-", label=score)
         axes.set(xscale="log", xlabel="n_clusters", ylim=(0, 1), title=name)
         axes.legend()
         figure.savefig(args.figure, dpi=120)

@@ -20,7 +20,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -35,12 +35,13 @@ from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._callbacks import learn
 from skdeepcluster._checkpoint import Checkpoint, fingerprint_of
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
+from skdeepcluster._engine.growing import grow
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.sampling import SAMPLERS
 from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
-from skdeepcluster._saving import SavingMixin
+from skdeepcluster._saving import OF_EXTEND, SavingMixin
 from skdeepcluster._stopping import Stability
 from skdeepcluster._validation import (
     MAX_SIDE,
@@ -236,23 +237,24 @@ class DeepClusterCategorizer(
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,), int64
-        The cluster of each image, from 0 to ``n_clusters_ - 1``; the same as
-        ``predict(X)``.
+        The cluster of each image of `fit`, from 0 to ``n_clusters_ - 1``; the same as
+        ``predict(X)``. After :meth:`extend` of a loaded model without the images of
+        `fit`, still those of before.
 
     cluster_centers_ : ndarray of shape (n_found, n_embedding), float32
         Centroids of the `n_clusters_` clusters found, in the space of
         :meth:`transform`.
 
     n_clusters_ : int
-        The number of clusters that are not empty, at most `n_clusters`.
+        The number of clusters, those that :meth:`extend` made included.
+
+    n_fit_clusters_ : int
+        The number of clusters that `fit` found and that are not empty, at most
+        `n_clusters`. Those from this number on were made by :meth:`extend`.
 
     inertia_ : float
-        Sum of squared distances of the images to their centroids.
-
-    distance_limits_ : ndarray of shape (n_clusters,), float32
-        The distance to the centroid that 99 % of a cluster's images in `fit` do not
-        exceed. A new image beyond it is unlike them, and may be of a kind that `fit`
-        never saw.
+        Sum of squared distances of the images of `fit` to their centroids; brought up
+        to date with `labels_`.
 
     last_epoch_labels_ : ndarray of shape (n_samples,), int64
         The clusters that K-means found at the start of the last epoch, on what
@@ -281,7 +283,23 @@ class DeepClusterCategorizer(
     embedding_ : ndarray of shape (n_samples, n_embedding) or None
         The embedding of the images of `fit`, as `transform` would compute it again;
         float32, 2 KB per image with `small_cnn`. None in a model from a pickle or a
-        file, as neither holds it.
+        file, as neither holds it, until :meth:`extend` is given the images of `fit`.
+
+    n_new_clusters_ : int
+        The number of clusters that the last :meth:`extend` made; like the next three,
+        there only after `extend`.
+
+    new_labels_ : ndarray of shape (n_new_samples,), int64
+        The cluster, old or new, of each image of the last :meth:`extend`; the same as
+        ``predict`` gives.
+
+    new_outliers_ : ndarray of shape (n_new_samples,), bool
+        Which of these images are outliers still: unlike those of all clusters, and too
+        few to be a new one.
+
+    new_embedding_ : ndarray of shape (n_new_samples, n_embedding) or None
+        Their embedding, as `transform` gives it. None in a model from a pickle or a
+        file.
 
     network_ : torch.nn.Module
         From standardised pixels to the embedding before normalisation. A VGG only
@@ -396,6 +414,7 @@ class DeepClusterCategorizer(
 
     model_: Model
     embedding_: NDArray[np.float32] | None
+    new_embedding_: NDArray[np.float32] | None
 
     _doc_link_module = "skdeepcluster"
     _doc_link_template = (
@@ -552,7 +571,8 @@ class DeepClusterCategorizer(
             Once, at the end of five epochs or more without a collapse, if hardly
             anything was learnt, or there are far too many or too few clusters.
         """
-        for name in ("model_", "embedding_"):  # a fit that fails leaves no mixed model
+        # A fit that fails leaves no mixed model.
+        for name in ("model_", "embedding_", *OF_EXTEND):
             self.__dict__.pop(name, None)
         check_parts(self)
         rows, shape = self._check_images(X)
@@ -603,6 +623,7 @@ class DeepClusterCategorizer(
         self.history_ = history.arrays()
         self.reader_: dict[str, Any] | None = None
         self.names_: dict[int, str] = {}
+        self.n_fit_clusters_ = self.n_clusters_
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes=lambda: fitted
         )
@@ -691,6 +712,119 @@ class DeepClusterCategorizer(
         """
         return -self._assign(X)[1]
 
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Tell outliers, which may be of kinds that `fit` never saw, from others.
+
+        An outlier lies farther from every centroid than 98 % of the images of `fit`
+        would if they were new. The distance is that of Mahalanobis, with one covariance
+        within clusters for all of them, shrunk half-way to a sphere [1]_: directions in
+        which images of one cluster differ anyway count less. It is in units of the
+        spread of the cluster, for which 50 images of the spread of all are added. A
+        network knows the images that it was trained on, so all is measured on a random
+        view of each, or if there is no `augmentation`, on the images themselves, which
+        marks more.
+
+        Parameters
+        ----------
+        X : array-like
+            Images of the shape that the estimator was fitted on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float32
+            How much nearer to a centroid an image is than the limit; below 0 for
+            outliers.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are on a very different scale from those of `fit`.
+
+        References
+        ----------
+        .. [1] Lee, K., Lee, K., Lee, H., Shin, J. (2018). "A Simple Unified Framework
+           for Detecting Out-of-Distribution Samples and Adversarial Attacks". NeurIPS.
+        """
+        embedding = self._embed(X)
+        return self.model_.decision(embedding)
+
+    def extend(
+        self,
+        X: ArrayLike,
+        X_fit: ArrayLike | None = None,
+        *,
+        n_new_clusters: int | None = None,
+    ) -> Self:
+        """Add clusters for kinds of images that `fit` never saw.
+
+        Images that are unlike those of every cluster, but like each other, become new
+        clusters. The network, the old centroids, their numbers and names stay; new
+        clusters have the numbers after them, the largest first, and no name. An image
+        that is like no other stays an outlier, in its nearest cluster (see
+        `new_outliers_`). If nothing is new, no cluster is added.
+
+        From then on, `predict` takes the nearest centroid, old or new. So a few images
+        of old kinds go to new clusters, too: about 1 % of new ones as a rule, and fewer
+        of those of `fit`.
+
+        Parameters
+        ----------
+        X : array-like
+            New images, of the shape that the estimator was fitted on.
+        X_fit : array-like, default=None
+            The images of `fit` in their order, to bring `labels_`, `inertia_` and
+            `embedding_` up to date in a model that was loaded, which has no
+            `embedding_`. Without them these stay as they are.
+        n_new_clusters : int, default=None
+            Number of clusters to add, at least 1; None finds it.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X is nothing that `predict` takes, `X_fit` are other images than those of
+            `fit`, or fewer images than `n_new_clusters` are new. The estimator is
+            unchanged then.
+
+        Warns
+        -----
+        UserWarning
+            If the pixels are on a very different scale from those of `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skdeepcluster import DeepClusterCategorizer
+        >>> digits = load_digits()
+        >>> images, is_old = digits.images[:600], digits.target[:600] > 0
+        >>> est = DeepClusterCategorizer(n_clusters=30, n_epochs=3, random_state=0)
+        >>> est = est.fit(images[is_old]).extend(images)
+        >>> in_new = est.new_labels_ >= est.n_fit_clusters_
+        >>> bool(in_new[~is_old].mean() > 0.8 and in_new[is_old].mean() < 0.1)
+        True
+        """
+        check_is_fitted(self)
+        if n_new_clusters is not None:
+            check_scalar(n_new_clusters, "n_new_clusters", Integral, min_val=1)
+        embedding = self._embed(X)
+        of_fit = self._embedding_of_fit(X_fit)
+        model = grow(self.model_, embedding, n_new_clusters)
+        labels, _ = model.assign(embedding)
+        outliers = model.decision(embedding) < 0
+        if of_fit is not None:
+            self.labels_, distances = model.assign(of_fit)
+            self.inertia_ = float(np.square(distances, dtype=np.float64).sum())
+        self.embedding_ = of_fit
+        self.n_new_clusters_ = len(model.centroids) - self.n_clusters_
+        self.new_labels_ = labels
+        self.new_outliers_ = outliers
+        self.new_embedding_ = embedding
+        self.model_ = model
+        return self
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
@@ -705,10 +839,6 @@ class DeepClusterCategorizer(
     @property
     def n_clusters_(self) -> int:
         return len(self.model_.centroids)
-
-    @property
-    def distance_limits_(self) -> NDArray[np.float32]:
-        return self.model_.distance_limits
 
     @property
     def image_shape_(self) -> tuple[int, ...]:
@@ -800,6 +930,25 @@ class DeepClusterCategorizer(
         )
         check_finite(rows)
         return rows
+
+    def _embedding_of_fit(self, X: ArrayLike | None) -> NDArray[np.float32] | None:
+        """The embedding of the images of `fit`, if it can be had."""
+        if X is None:
+            return self.embedding_
+        embedding = self._embed(X)
+        if len(embedding) != len(self.labels_):
+            raise ValueError(
+                f"X_fit has {len(embedding)} images, but fit had {len(self.labels_)}; "
+                "give the images of fit in their order, or leave X_fit out."
+            )
+        agree = float((self.model_.assign(embedding)[0] == self.labels_).mean())
+        if agree < 0.9:
+            raise ValueError(
+                f"Only {agree:.0%} of the images in X_fit are in the cluster that "
+                "labels_ has for them; give the images of fit in their order, or leave "
+                "X_fit out."
+            )
+        return embedding
 
     def _embed(self, X: ArrayLike) -> NDArray[np.float32]:
         rows = self._check_new_images(X)

@@ -1,11 +1,15 @@
-"""Replacing a file whole, or not at all."""
+"""Replacing a file, or several of a folder, whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+BEGUN = "unfinished-replacement"  # folders within the one whose files are replaced
+READY = "replacement"
 
 
 @contextmanager
@@ -42,6 +46,58 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         _to_disk(target.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_together(folder: Path) -> Iterator[Path]:
+    """Write several files, which take the places of those in `folder` together.
+
+    Until all are written, the old ones stay. From then on the new ones hold: after an
+    interruption, :func:`finish_replacing` puts those in place that are not there yet.
+
+    Parameters
+    ----------
+    folder : path
+        The folder; its other files stay.
+
+    Yields
+    ------
+    Path
+        Where to write, in a folder within.
+    """
+    finish_replacing(folder)
+    begun = folder / BEGUN
+    shutil.rmtree(begun, ignore_errors=True)  # of a run that was killed
+    begun.mkdir()
+    try:
+        yield begun
+        for path in begun.iterdir():
+            _to_disk(path)
+        _to_disk(begun)
+        os.replace(begun, folder / READY)
+        _to_disk(folder)
+    finally:
+        shutil.rmtree(begun, ignore_errors=True)
+    finish_replacing(folder)
+
+
+def finish_replacing(folder: Path) -> None:
+    """Put the files in place that an interrupted :func:`replacing_together` has left.
+
+    Parameters
+    ----------
+    folder : path
+        The folder, which need not exist.
+    """
+    ready = folder / READY
+    if not ready.is_dir():
+        return
+    for path in sorted(ready.iterdir()):
+        with suppress(FileNotFoundError):  # another process is faster
+            os.replace(path, folder / path.name)
+    _to_disk(folder)
+    with suppress(FileNotFoundError):
+        ready.rmdir()
 
 
 def _to_disk(path: Path) -> None:

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
-from sklearn.utils import Tags, assert_all_finite, get_tags
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -19,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdeepcluster._labels import categories_of, is_value, with_value
 from skdeepcluster._names import check_names
 
 
@@ -37,7 +37,9 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     Every image gets the most frequent category among the labelled images of its
     cluster. A pure cluster, whose images all belong to one category, needs one label. A
     cluster without labels takes the category of the nearest cluster that has some, and
-    is marked in `inferred_`. Before any image is labelled there are no categories, but
+    is marked in `inferred_`. A cluster that :meth:`DeepClusterCategorizer.extend` made
+    is of a kind that the others are not, so without labels it has no category, and its
+    images get `unlabeled`. Before any image is labelled there are no categories, but
     :meth:`query` says which images to label first.
 
     Parameters
@@ -51,7 +53,8 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     unlabeled : object, default=None
         The value in `y` that marks an image without a label: -1 is scikit-learn's
         semi-supervised convention; NaN, None or an empty string work as well. If `y`
-        has numbers, None means that all images are labelled.
+        has numbers, None means that all images are labelled. `predict` gives it to
+        images without a category.
 
     Attributes
     ----------
@@ -66,7 +69,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
     cluster_classes_ : ndarray of shape (n_clusters,)
         The category of each cluster; the first of `classes_` if several are equally
-        frequent.
+        frequent; `unlabeled` if it has none, as `extend` made it.
 
     inferred_ : ndarray of shape (n_clusters,), bool
         Whether a cluster had no label and took the category of the nearest one.
@@ -141,8 +144,8 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         validate_data(self, X, y, skip_check_array=True, ensure_2d=False)
         targets: NDArray[Any] = column_or_1d(y, warn=True)
         check_consistent_length(X, targets)
-        labelled = ~_is(targets, self.unlabeled)
-        known = _categories(targets[labelled])
+        labelled = ~is_value(targets, self.unlabeled)
+        known = categories_of(targets[labelled])
         self.classes_, codes = np.unique(known, return_inverse=True)
 
         self.categorizer_ = clone(self.categorizer).fit(X, None)
@@ -168,7 +171,8 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             A fitted clusterer, used as it is.
         names : mapping of int to str
             The category of each cluster. Clusters with the same name form one category;
-            a cluster without a name takes the category of the nearest named one.
+            a cluster without a name takes the category of the nearest named one, or
+            ``""``, none, if :meth:`DeepClusterCategorizer.extend` made it.
 
         Returns
         -------
@@ -192,7 +196,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         ['small', 'large']
         """
         check_is_fitted(categorizer)
-        named = cls(FrozenEstimator(categorizer))
+        named = cls(FrozenEstimator(categorizer), unlabeled="")
         named.categorizer_ = named.categorizer
         n_clusters = len(named._centers())
         if not names:
@@ -216,7 +220,13 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples,)
-            The category of each image.
+            The category of each image; `unlabeled` in a cluster that has none.
+
+        Raises
+        ------
+        ValueError
+            If there are no categories yet, or the categorizer has got more clusters
+            since: make the classifier again then.
         """
         clusters = self._assign(X)
         return self.cluster_classes_[clusters]
@@ -235,7 +245,8 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         ndarray of shape (n_samples, n_classes), float64
-            In the order of `classes_`; rows add up to 1.
+            In the order of `classes_`; rows add up to 1, or are 0 in a cluster that has
+            no category.
         """
         clusters = self._assign(X)
         return self._shares[clusters]
@@ -318,6 +329,13 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
                 "(`unlabeled`). Label the images that query returns, then fit again."
             )
         validate_data(self, X, reset=False, skip_check_array=True, ensure_2d=False)
+        n_clusters, n_known = len(self._centers()), len(self.cluster_classes_)
+        if n_clusters != n_known:
+            raise ValueError(
+                f"The categorizer has {n_clusters} clusters, but had {n_known} when "
+                "this classifier was made, so it has been extended or fitted since: "
+                "make the classifier again, with from_names or fit."
+            )
         rows = _as_floats_of(self._centers(), X)
         return np.asarray(self.categorizer_.predict(rows))
 
@@ -340,41 +358,23 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     def _decide(self, counts: NDArray[np.int64]) -> None:
         """Take each cluster's majority, or the nearest cluster's if it has no label."""
         self.cluster_counts_ = counts
-        self.inferred_ = counts.sum(1) == 0
+        is_empty = counts.sum(1) == 0
         centers = self._centers()
-        labelled = np.flatnonzero(~self.inferred_)
+        n_fitted = getattr(self.categorizer_, "n_fit_clusters_", len(centers))
+        self.inferred_ = is_empty & (np.arange(len(centers)) < n_fitted)
+        labelled = np.flatnonzero(~is_empty)
         if len(labelled) == 0:
             self.cluster_classes_ = self.classes_[:0]
             return
         nearest = pairwise_distances(centers, centers[labelled]).argmin(1)
         counts = np.where(self.inferred_[:, None], counts[labelled[nearest]], counts)
-        self._shares = counts / counts.sum(1, keepdims=True)
+        totals = counts.sum(1, keepdims=True)
+        self._shares = counts / np.maximum(totals, 1)
         self.cluster_classes_ = self.classes_[counts.argmax(1)]
-
-
-def _is(y: NDArray[Any], value: object) -> NDArray[np.bool_]:
-    """Where `y` is a value that may be NaN or None."""
-    if isinstance(value, float) and np.isnan(value):
-        return np.array([isinstance(each, float) and each != each for each in y])
-    return np.array([each is value or bool(each == value) for each in y], dtype=bool)
-
-
-def _categories(y: NDArray[Any]) -> NDArray[Any]:
-    """Labels of labelled images, as numbers or as text."""
-    if y.dtype == object:
-        values = y.tolist()
-        kinds = sorted({type(each).__name__ for each in values})
-        if len(kinds) > 1 and "str" in kinds:
-            raise ValueError(
-                f"y has values of the types {', '.join(kinds)}, which cannot be "
-                "sorted; use only text or only numbers, or set `unlabeled` to the "
-                "value that marks an image without a label."
+        if not totals.all():
+            self.cluster_classes_ = with_value(
+                self.unlabeled, self.cluster_classes_, totals[:, 0] == 0
             )
-        y = np.array(values)
-    assert_all_finite(y, input_name="y")
-    if len(y):
-        check_classification_targets(y)
-    return y
 
 
 def _as_floats_of(centers: NDArray[Any], X: Any) -> Any:

@@ -21,12 +21,14 @@ from skdeepcluster._engine.backbones import Architecture
 from skdeepcluster._engine.clustering import Whitening
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
+from skdeepcluster._engine.novelty import Novelty
 from skdeepcluster._engine.state import below
 from skdeepcluster._files import replacing
 from skdeepcluster._validation import MAX_SIDE
 
 FORMAT = "skdeepcluster"
-VERSION = 2
+VERSION = 3
+_READABLE = ("2", "3")
 PROBED = 224
 """Pixels a side from which on all sizes make the same network."""
 DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
@@ -77,6 +79,7 @@ def write(
         "size": inputs.size,
         "standardize": inputs.standardize,
         "precision": model.precision,
+        "novelty": {"spread": model.novelty.spread, "limits": model.novelty.limits},
     }
     header = {"format": FORMAT, "version": str(VERSION)}
     header["model"] = json.dumps(described, default=np.generic.item)
@@ -133,7 +136,9 @@ def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
 def _tensors(model: Model) -> dict[str, Tensor]:
     found = {
         "centroids": torch.tensor(model.centroids),
-        "distance_limits": torch.tensor(model.distance_limits),
+        "novelty.directions": torch.tensor(model.novelty.directions),
+        "novelty.weights": torch.tensor(model.novelty.weights),
+        "novelty.scales": torch.tensor(model.novelty.scales),
     }
     if model.inputs.mean is not None and model.inputs.std is not None:
         found["pixel_mean"] = torch.tensor(model.inputs.mean)
@@ -153,7 +158,7 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
             "DeepClusterCategorizer.save wrote."
         )
     version = header.get("version")
-    if version == str(VERSION):
+    if version in _READABLE:
         return
     if version == "1":
         raise ValueError(
@@ -162,7 +167,7 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
             "DeepClusterCategorizer.fit, and save."
         )
     raise ValueError(
-        f"{path} has format version {version!r}, but this skdeepcluster reads version "
+        f"{path} has format version {version!r}, but this skdeepcluster reads up to "
         f"{VERSION}; install a newer skdeepcluster."
     )
 
@@ -196,13 +201,11 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         if not mean.dtype == components.dtype == torch.float32:
             raise ValueError("the whitening is not float32")
         whitening, n_features = Whitening(mean, components), len(components)
-    centroids, limits = tensors["centroids"], tensors["distance_limits"]
+    centroids = tensors["centroids"]
     if centroids.shape != (max(1, len(centroids)), n_features):
         raise ValueError("the centroids do not fit the network")
-    if limits.shape != (len(centroids),):
-        raise ValueError("the limits of distances do not fit the centroids")
-    if not centroids.dtype == limits.dtype == torch.float32:
-        raise ValueError("the centroids or their limits are not float32")
+    if centroids.dtype != torch.float32:
+        raise ValueError("the centroids are not float32")
     if (centroids.norm(dim=1) > 1.01).any():  # of means of vectors of length 1
         raise ValueError("the centroids are too far from the embeddings")
     return Model(
@@ -211,9 +214,49 @@ def _rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         inputs=inputs,
         whitening=whitening,
         centroids=centroids.numpy(),
-        distance_limits=limits.numpy(),
+        novelty=_novelty(described, tensors, centroids),
         precision=described["precision"],
         device=torch.device("cpu"),
+    )
+
+
+def _novelty(
+    described: dict[str, Any], tensors: dict[str, Tensor], centroids: Tensor
+) -> Novelty:
+    n_clusters, n_features = centroids.shape
+    if "distance_limits" in tensors:  # of version 2, which knew no more
+        limits = tensors["distance_limits"]
+        if limits.shape != (n_clusters,) or limits.dtype != torch.float32:
+            raise ValueError("the limits of distances do not fit the centroids")
+        return Novelty.from_limits(limits.numpy(), n_features)
+    directions = tensors["novelty.directions"]
+    weights, scales = tensors["novelty.weights"], tensors["novelty.scales"]
+    if directions.shape != (min(len(directions), n_features), n_features):
+        raise ValueError("the directions of novelty do not fit the network")
+    if weights.shape != directions.shape[:1]:
+        raise ValueError("the weights of novelty do not fit its directions")
+    if scales.shape != (n_clusters,):
+        raise ValueError("the scales of novelty do not fit the centroids")
+    if not directions.dtype == weights.dtype == scales.dtype == torch.float32:
+        raise ValueError("directions, weights or scales of novelty are not float32")
+    if (directions.norm(dim=1) > 1.01).any():
+        raise ValueError("the directions of novelty are longer than 1")
+    if (weights < 0).any() or (weights > 1).any():
+        raise ValueError("the weights of novelty are not between 0 and 1")
+    if (scales <= 0).any():
+        raise ValueError("the scales of novelty are not above 0")
+    spread, limits = described["novelty"]["spread"], described["novelty"]["limits"]
+    distances = (spread, *limits)
+    if len(limits) != 2 or not all(
+        type(each) is float and 0 < each < math.inf for each in distances
+    ):
+        raise ValueError(f"novelty cannot have the distances {distances!r:.50}")
+    return Novelty(
+        directions=directions.numpy(),
+        weights=weights.numpy(),
+        scales=scales.numpy(),
+        spread=spread,
+        limits=(limits[0], limits[1]),
     )
 
 

@@ -7,12 +7,13 @@ import operator
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 _CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # also halves of characters, and line separators
 
@@ -100,6 +101,71 @@ class Names:
         categories = np.array(named, dtype=object)
         categories[list(self.excluded)] = ""
         return categories
+
+
+def names_from(
+    labels: ArrayLike,
+    categories: ArrayLike,
+    *,
+    min_share: float = 0.9,
+    min_known: float = 0.25,
+) -> dict[int, str]:
+    """Name clusters after the categories that their images had before.
+
+    So the names of an earlier fit are kept when a grown archive is sorted anew.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_images,)
+        New clusters, from 0.
+    categories : array-like of shape (n_images,)
+        The former category of each image, as text; empty for images that had none,
+        such as new ones.
+    min_share : float, default=0.9
+        A cluster takes a category that at least this share of its images with a former
+        category had, above 0.5 and at most 1.
+    min_known : float, default=0.25
+        Images with a former category have to be at least this many times as frequent in
+        the cluster as in the whole set, at least 0. Clusters of a new kind with a few
+        old images among them are left out.
+
+    Returns
+    -------
+    dict of int to str
+        Names of clusters; those that a person has to look at are left out.
+
+    Raises
+    ------
+    ValueError
+        If `labels` and `categories` differ in length, or a parameter is not as above.
+
+    Examples
+    --------
+    >>> from skdeepcluster.review import names_from
+    >>> names_from([0, 0, 0, 1, 1, 2], ["knee", "", "knee", "knee", "hip", ""])
+    {0: 'knee'}
+    """
+    clusters, former = np.asarray(labels), np.asarray(categories, dtype=object)
+    if clusters.shape != former.shape or clusters.ndim != 1:
+        raise ValueError(
+            f"labels has shape {clusters.shape}, but categories {former.shape}; give "
+            "one of each per image."
+        )
+    if not 0.5 < min_share <= 1:
+        raise ValueError(f"min_share={min_share} is not above 0.5 and at most 1.")
+    if not min_known >= 0:
+        raise ValueError(f"min_known={min_known} is not at least 0.")
+    known = former.astype(bool)
+    names: dict[int, str] = {}
+    for cluster in np.unique(clusters[known]).tolist():
+        inside = clusters == cluster
+        counts = Counter(former[inside & known].tolist())
+        name, n_images = counts.most_common(1)[0]
+        share = known[inside].mean()
+        is_pure = n_images >= min_share * counts.total()
+        if is_pure and share >= min_known * known.mean():
+            names[cluster] = name
+    return names
 
 
 def read_names(

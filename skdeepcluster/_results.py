@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skdeepcluster._files import replacing
+from skdeepcluster._files import BEGUN, replacing, replacing_together
+from skdeepcluster._results_reader import MODEL, NAMED_BY, ResultsReader
+from skdeepcluster.archive._arrays import unnamed_memmap, write_in_turn
+from skdeepcluster.archive._sources import Sources
 from skdeepcluster.archive._store import write_table
 
 if TYPE_CHECKING:
     from skdeepcluster import DeepClusterCategorizer
     from skdeepcluster.review._assignment import Assignment
 
-_MODEL = "model.safetensors"
-_FIRST = ["image", "frame", "slice", "cluster", "distance"]  # columns of clusters.csv
+_FIRST = [*NAMED_BY, "cluster", "distance"]  # columns of clusters.csv
+_EXTENSION = "extension"  # the folder in which extend keeps new images meanwhile
 
 
-class Results:
+class Results(ResultsReader):
     """A model, tables, pictures and the page of one archive.
 
     Parameters
@@ -38,64 +42,128 @@ class Results:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.written: dict[str, str] = {}
         self._began = time.time()
 
+    @property
+    def extension(self) -> Path:
+        """A folder for new images, until they are among the others."""
+        return self.folder / _EXTENSION
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Have files that are written within replace those of the folder together."""
+        folder = self.folder
+        try:
+            with replacing_together(folder) as self.folder:
+                yield
+        finally:
+            self.folder = folder
+
     def write_model(self, est: DeepClusterCategorizer, what: str) -> None:
         """Write ``model.safetensors``."""
-        est.save(self._new(_MODEL, what))
-
-    def read_clusters(self, labels: NDArray[Any]) -> pd.DataFrame:
-        """Read ``clusters.csv``, which must hold these clusters.
-
-        Raises
-        ------
-        ValueError
-            If it holds other clusters.
-        """
-        path = self.folder / "clusters.csv"
-        dtypes: Mapping[str, Any] = {"image": str, "frame": "Int64", "slice": "Int64"}
-        table = pd.read_csv(
-            path,
-            dtype=dtypes,
-            keep_default_na=False,  # a file may be called NA
-            na_values={"frame": "", "slice": ""},
-            encoding_errors="surrogateescape",
-        )
-        clusters: Any = table.get("cluster", [])
-        if not np.array_equal(clusters, labels):
-            raise ValueError(
-                f"{path} does not hold the clusters of the model beside it; run "
-                "skdeepcluster categorize again."
-            )
-        return table
+        est.save(self._new(MODEL, what))
 
     def write_clusters(self, table: pd.DataFrame, what: str) -> None:
         """Write ``clusters.csv``: the columns of `_FIRST`, and then all others."""
-        more = [name for name in table.columns if name not in _FIRST]
-        path = self._new("clusters.csv", what)
-        write_table(path, table[_FIRST + more], float_format="%.5f")
+        self.write_table("clusters.csv", _ordered(table, _FIRST), what)
         (self.folder / "series.csv").unlink(missing_ok=True)  # of another run
 
-    def read_series(self, n_images: int) -> pd.Series[int]:
-        """Read which series each image is of, from ``index.csv``.
+    def write_table(self, name: str, table: pd.DataFrame, what: str) -> None:
+        """Write a table."""
+        write_table(self._new(name, what), table, float_format="%.5f")
 
-        Raises
-        ------
-        ValueError
-            If it has another number of images.
+    def write_found(
+        self,
+        names: pd.DataFrame,
+        duplicates: pd.DataFrame,
+        outliers: pd.DataFrame,
+    ) -> None:
+        """Write ``duplicates.csv`` and ``outliers.csv``.
+
+        Parameters
+        ----------
+        names : DataFrame of n_images rows
+            What images are called, and the folder that each comes from, if there are
+            several.
+        duplicates, outliers : DataFrame
+            As the functions of `review` give them.
         """
-        path = self.folder / "index.csv"
-        series = pd.read_csv(
-            path, usecols=["series"], dtype="Int64", encoding_errors="surrogateescape"
-        )["series"]
-        if len(series) != n_images:
-            raise ValueError(
-                f"{path} has {len(series)} images, but clusters.csv has {n_images}; "
-                "run skdeepcluster categorize again."
-            )
-        return series
+        for name, table, what in (
+            ("duplicates.csv", duplicates, "images that are copies of others"),
+            ("outliers.csv", outliers, "the images that are least like any others"),
+        ):
+            theirs = names.iloc[table["image"]].reset_index(drop=True)
+            rows = {"image": "row", "copy_of": "copy_of_row"}
+            rest = table.rename(columns=rows).reset_index(drop=True)
+            self.write_table(name, pd.concat([theirs, rest], axis="columns"), what)
+
+    def write_embeddings(self, embedding: NDArray[np.float32] | None) -> None:
+        """Write ``embeddings.npy``, a row for each row of ``clusters.csv``.
+
+        None removes one that another run has left.
+        """
+        if embedding is None:
+            (self.folder / "embeddings.npy").unlink(missing_ok=True)
+            return
+        what = "the embedding of each image of clusters.csv, float32"
+        with (
+            replacing(self._new("embeddings.npy", what)) as unfinished,
+            open(unfinished, "wb") as file,
+        ):
+            np.save(file, embedding)
+
+    def write_images(
+        self,
+        parts: Sequence[NDArray[Any]],
+        archive: tuple[pd.DataFrame, pd.DataFrame] | None,
+    ) -> NDArray[Any]:
+        """Put images one after the other in an array on disk.
+
+        Parameters
+        ----------
+        parts : sequence of ndarray
+            They may not fit into memory together.
+        archive : tuple of DataFrame or None
+            What to write as ``index.csv`` and ``skipped.csv`` beside ``images.npy``;
+            None if these images are not to be kept.
+
+        Returns
+        -------
+        memmap
+        """
+        shape = (sum(map(len, parts)), *parts[0].shape[1:])
+        dtype = np.result_type(*parts)
+        if archive is None:
+            images = unnamed_memmap(shape, dtype, self.folder)
+            write_in_turn(parts, images)
+            return images
+        path = self._new("images.npy", "the images as they were read")
+        with replacing(path) as unfinished:
+            images = np.lib.format.open_memmap(unfinished, "w+", dtype, shape)
+            write_in_turn(parts, images)
+            images.flush()
+        index, skipped = archive
+        write_table(self._new("index.csv", "the file of each image"), index)
+        what = f"{len(skipped):,} file(s) not read, and why"
+        write_table(self._new("skipped.csv", what), skipped)
+        return images
+
+    def remove_extension(self) -> None:
+        """Remove the folder that new images were in."""
+        shutil.rmtree(self.extension, ignore_errors=True)
+
+    def write_sources(self, sources: Sources) -> None:
+        """Write ``sources.csv``."""
+        sources.write(self._new("sources.csv", "where the images come from"))
+
+    def forget(self) -> None:
+        """Remove what would not fit the results of another fit."""
+        for name in ("changes.csv", "sources.csv"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / BEGUN, ignore_errors=True)
+        self.remove_extension()
 
     def write_series(
         self, categories: ArrayLike, series: pd.Series[int] | None
@@ -111,22 +179,43 @@ class Results:
             write_table(self._new("series.csv", what), votes, float_format="%.5f")
 
     def write_page(
-        self, images: NDArray[Any], assignment: Assignment, centers: NDArray[Any]
+        self,
+        images: NDArray[Any],
+        assignment: Assignment,
+        est: DeepClusterCategorizer,
+        *,
+        new: Collection[int] = (),
+        excluded: Collection[int] = (),
+        duplicates: pd.DataFrame | None = None,
+        outliers: pd.DataFrame | None = None,
     ) -> None:
-        """Write ``report.html``."""
+        """Write ``report.html``, with the clusters `new` first; see `write_report`.
+
+        `excluded` are rows that are marked as not belonging to their cluster.
+        """
         from skdeepcluster.review._report import write_page
 
         what = "the clusters, to inspect and name in a browser"
-        write_page(self._new("report.html", what), images, assignment, centers)
+        write_page(
+            self._new("report.html", what),
+            images,
+            assignment,
+            est.cluster_centers_,
+            names=est.names_,
+            new=new,
+            excluded=excluded,
+            duplicates=duplicates,
+            outliers=outliers,
+        )
 
     def draw(
         self,
         images: NDArray[Any],
         assignment: Assignment,
         est: DeepClusterCategorizer,
-        scores: Mapping[str, NDArray[np.float64]],
+        scores: Mapping[str, NDArray[np.float64]] | None,
     ) -> None:
-        """Draw ``montage.png``, and ``history.png`` with scores of each epoch."""
+        """Draw ``montage.png`` and, with scores of each epoch, ``history.png``."""
         import matplotlib
         import matplotlib.pyplot as plt
 
@@ -136,11 +225,14 @@ class Results:
         montage = ClusterMontageDisplay.from_predictions(
             images, assignment.labels, -assignment.distances
         )
-        history = TrainingHistoryDisplay(est.history_, scores).plot()
-        for name, display, what in (
-            ("montage.png", montage, "the most typical images of each cluster"),
-            ("history.png", history, "loss, NMI and cluster sizes over the epochs"),
-        ):
+        drawn: list[Any] = [
+            ("montage.png", montage, "the most typical images of each cluster")
+        ]
+        if scores is not None:
+            history = TrainingHistoryDisplay(est.history_, scores).plot()
+            what = "loss, NMI and cluster sizes over the epochs"
+            drawn.append(("history.png", history, what))
+        for name, display, what in drawn:
             with replacing(self._new(name, what)) as unfinished:
                 display.figure_.savefig(unfinished, format="png")
             plt.close(display.figure_)
@@ -160,13 +252,6 @@ class Results:
         return self.folder / name
 
 
-def load_model(path: Path) -> DeepClusterCategorizer:
-    """Load the model of a folder of results, or a model file."""
-    from skdeepcluster import DeepClusterCategorizer
-
-    file = path / _MODEL if path.is_dir() else path
-    if not file.exists():
-        raise FileNotFoundError(
-            f"There is no model {file}; use one that skdeepcluster categorize wrote."
-        )
-    return DeepClusterCategorizer.load(file)
+def _ordered(table: pd.DataFrame, first: list[str]) -> pd.DataFrame:
+    more = [name for name in table.columns if name not in first]
+    return table[first + more]

@@ -24,6 +24,9 @@ else:
     BaseEstimator = object
 
 _ARRAYS = ("labels_", "last_epoch_labels_")
+_ARRAYS_OF_EXTEND = ("new_labels_", "new_outliers_")
+OF_EXTEND = (*_ARRAYS_OF_EXTEND, "n_new_clusters_", "new_embedding_")
+"""Attributes that only `extend` sets."""
 _READER = {"image_size": "auto", "channels": 1, "frames": "first", "window": "series"}
 
 
@@ -49,6 +52,7 @@ def _is_reader(value: Any) -> bool:
 _VALUES: dict[str, Callable[[Any], bool]] = {
     "inertia_": _is_sum,
     "n_epochs_": _is_count,
+    "n_fit_clusters_": _is_count,
     "n_features_in_": _is_count,
     "reader_": _is_reader,
 }
@@ -59,6 +63,7 @@ class SavingMixin(BaseEstimator):
 
     model_: Model
     embedding_: NDArray[np.float32] | None
+    new_embedding_: NDArray[np.float32] | None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to one safetensors file, without pickle or code.
@@ -113,6 +118,9 @@ class SavingMixin(BaseEstimator):
         if hasattr(self, "feature_names_in_"):
             attributes["feature_names_in_"] = list(self.feature_names_in_)
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if hasattr(self, "n_new_clusters_"):
+            attributes["n_new_clusters_"] = self.n_new_clusters_
+            arrays |= {name: getattr(self, name) for name in _ARRAYS_OF_EXTEND}
         arrays |= {f"history_.{name}": row for name, row in self.history_.items()}
         parameters = _parameters.to_json(self.get_params(deep=False))
         document = {"parameters": parameters, "attributes": attributes}
@@ -146,7 +154,9 @@ class SavingMixin(BaseEstimator):
             est._validate_params()
             _parameters.check_parts(est)
             est.model_ = stored.model
-            est._restore(stored.arrays, stored.document["attributes"])
+            # Models of version 2 were never extended.
+            first = {"n_fit_clusters_": est.n_clusters_}
+            est._restore(stored.arrays, first | stored.document["attributes"])
         except _model_file.DAMAGED as error:
             raise _model_file.damaged(path, error) from error
         est.model_ = est.model_.to(runtime.device_or_cpu(est.device))
@@ -167,6 +177,10 @@ class SavingMixin(BaseEstimator):
             setattr(self, name, labels)
         if (self.labels_ >= self.n_clusters_).any():
             raise ValueError("labels_ has clusters that do not exist")
+        if not 1 <= self.n_fit_clusters_ <= self.n_clusters_:
+            raise ValueError("n_fit_clusters_ does not fit the clusters")
+        if "n_new_clusters_" in attributes:
+            self._restore_extended(arrays, attributes["n_new_clusters_"])
         if self.n_features_in_ != math.prod(self.image_shape_):
             raise ValueError("n_features_in_ does not fit the images")
         if "feature_names_in_" in attributes:
@@ -182,12 +196,32 @@ class SavingMixin(BaseEstimator):
             raise ValueError("history_ does not have a value for each of n_epochs_")
         self.embedding_ = None
 
+    def _restore_extended(
+        self, arrays: Mapping[str, NDArray[Any]], n_new_clusters: Any
+    ) -> None:
+        """Take the attributes that :meth:`extend` set."""
+        labels, outliers = (arrays[name] for name in _ARRAYS_OF_EXTEND)
+        made_later = self.n_clusters_ - self.n_fit_clusters_
+        if not _is_count(n_new_clusters) or n_new_clusters > made_later:
+            raise ValueError(f"n_new_clusters_ cannot be {n_new_clusters!r:.50}")
+        if labels.ndim != 1 or labels.dtype != np.int64:
+            raise ValueError("new_labels_ does not hold labels")
+        if (labels < 0).any() or (labels >= self.n_clusters_).any():
+            raise ValueError("new_labels_ has clusters that do not exist")
+        if outliers.shape != labels.shape or outliers.dtype != np.bool_:
+            raise ValueError("new_outliers_ does not fit new_labels_")
+        self.n_new_clusters_ = n_new_clusters
+        self.new_labels_, self.new_outliers_ = labels, outliers
+        self.new_embedding_ = None
+
     def __getstate__(self) -> dict[str, Any]:
         """The state on the CPU, for machines without a GPU."""
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = self.model_.to(torch.device("cpu"))
             state["embedding_"] = None  # as large as the set
+            if "new_embedding_" in state:
+                state["new_embedding_"] = None
             state["checkpoint"] = None  # of the machine and of learning
         return state
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer, __version__
 from skdeepcluster.cli import main
+from skdeepcluster.cli._options import default_n_clusters
 from skdeepcluster.datasets import make_cardiac_views
 
 QUICK = ["-k", "5", "--epochs", "1"]
@@ -41,10 +42,13 @@ def test_categorize_an_array(npz, tmp_path, capsys, digits):
     assert main([str(argument) for argument in arguments]) == 0
     assert {file.name for file in out.iterdir()} == {
         "clusters.csv",
+        "duplicates.csv",
         "history.png",
         "model.safetensors",
         "montage.png",
+        "outliers.csv",
         "report.html",
+        "sources.csv",
     }
     rows = read_csv(out / "clusters.csv")
     assert list(rows[0]) == ["image", "frame", "slice", "cluster", "distance"]
@@ -148,7 +152,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_arguments_that_are_missing(capsys):
-    for arguments in ([], ["categorize"], ["categorize", "x", "-o", "y"], ["sort"]):
+    for arguments in ([], ["categorize"], ["categorize", "x"], ["extend"], ["sort"]):
         with pytest.raises(SystemExit) as exit_:
             main(arguments)
         assert exit_.value.code == 2
@@ -412,11 +416,8 @@ def test_names_become_categories(sorted_cine, cine_folder, tmp_path, capsys):
         categories[row["cluster"]] for row in rows
     ]
     model = DeepClusterCategorizer.load(out / "model.safetensors")
-    far = [
-        float(row["distance"]) > model.distance_limits_[int(row["cluster"])] + 1e-5
-        for row in found
-    ]
-    assert [row["doubt"] == "True" for row in found] == far
+    doubt = model.decision_function(np.load(new / "images.npy")) < 0
+    assert [row["doubt"] == "True" for row in found] == doubt.tolist()
     assert len(read_csv(new / "series.csv")) == 1
 
 
@@ -539,3 +540,135 @@ def test_large_images_are_read_and_seen_at_more_pixels(tmp_path, capsys):
     assert np.load(new / "images.npy").shape == (41, 128, 128)
     before, after = (read_csv(each / "clusters.csv") for each in (out, new))
     assert [row["cluster"] for row in after[:40]] == [row["cluster"] for row in before]
+
+
+@pytest.mark.parametrize(
+    ("n_images", "expected"),
+    [
+        *((1, 1), (4, 1), (10, 2), (79, 15), (80, 16), (256, 16), (1797, 42)),
+        *((3000, 55), (12_001, 110), (40_000, 200), (10**6, 200)),
+    ],
+)
+def test_how_many_clusters_where_nobody_says_it(n_images, expected):
+    assert default_n_clusters(n_images) == expected
+
+
+def test_the_number_of_clusters_may_be_left_out(npz, tmp_path, capsys):
+    arguments = ["categorize", str(npz), "--epochs", "0", "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "-k was not given: 16 clusters for 200 images" in capsys.readouterr().out
+    rows = read_csv(tmp_path / "out" / "clusters.csv")
+    assert len({row["cluster"] for row in rows}) == 16
+
+
+def test_embeddings_are_in_the_order_of_the_table(npz, tmp_path, digits):
+    out, new = tmp_path / "out", tmp_path / "new"
+    arguments = ["categorize", str(npz), "-k", "5", "--epochs", "0", "-o", str(out)]
+    assert main([*arguments, "--embeddings"]) == 0
+    assert main(["assign", str(out), str(npz), "-o", str(new), "--embeddings"]) == 0
+    est = DeepClusterCategorizer.load(out / "model.safetensors")
+    for folder in (out, new):
+        found = np.load(folder / "embeddings.npy")
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, est.transform(digits[0]), atol=1e-5)
+    # Those of another run do not stay.
+    assert main(arguments) == 0
+    assert not (out / "embeddings.npy").exists()
+    assert main(["assign", str(out), str(npz), "-o", str(new)]) == 0
+    assert not (new / "embeddings.npy").exists()
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_copies_that_are_not_learnt_from(tmp_path, digits, capsys, suffix, monkeypatch):
+    images = digits[0][:60]
+    rows = np.r_[0:60, 5, 7, 5]
+    np.save(tmp_path / "once.npy", images)
+    path = tmp_path / f"often.{suffix}"
+    if suffix == "npy":  # of which not all need fit into memory
+        np.save(path, images[rows])
+    else:
+        np.savez(path, images=images[rows], labels=digits[1][rows])
+    fitted = []
+    fit = DeepClusterCategorizer.fit
+
+    def noted(self, X, y=None):
+        fitted.append((np.asarray(X), y))
+        return fit(self, X, y)
+
+    monkeypatch.setattr(DeepClusterCategorizer, "fit", noted)
+    out = tmp_path / "out"
+    arguments = ["categorize", str(path), "-k", "6", "--epochs", "1", "-o", str(out)]
+    if suffix == "npz":
+        arguments += ["--labels", str(path)]
+    assert main([*arguments, "--drop-duplicates"]) == 0
+    assert "3 of them are exact copies, which are not" in capsys.readouterr().out
+    ((learnt, labels),) = fitted
+    np.testing.assert_array_equal(learnt, images)
+    assert labels is None or labels.tolist() == digits[1][:60].tolist()
+    clusters = [int(row["cluster"]) for row in read_csv(out / "clusters.csv")]
+    est = DeepClusterCategorizer.load(out / "model.safetensors")
+    assert clusters == est.labels_.tolist() == est.predict(images[rows]).tolist()
+    copies = read_csv(out / "duplicates.csv")
+    exact = [row["row"] for row in copies if row["kind"] == "exact"]
+    assert sorted(exact) == ["5", "60", "61", "62", "7"]
+    (tmp_path / "names.csv").write_text("cluster,category\n0,x\n")
+    assert main(["name", str(out), str(tmp_path / "names.csv")]) == 0
+
+
+def test_names_of_an_earlier_run(sorted_cine, cine_folder, tmp_path, capsys):
+    old, new = sorted_cine, tmp_path / "new"
+    again = ["categorize", str(cine_folder), *QUICK, "-o", str(new)]
+    again += ["--names-from", str(old)]
+    assert main(again) == 2  # none is named
+    assert "has no category for any of these images" in capsys.readouterr().err
+    names = "cluster,category\n" + "".join(f"{n},=kind {n}\n" for n in range(4))
+    (tmp_path / "names.csv").write_text(names)
+    assert main(["name", str(old), str(tmp_path / "names.csv")]) == 0
+    assert main(again) == 0
+    before, after = (read_csv(each / "clusters.csv") for each in (old, new))
+    # The same images and the same seed make the same clusters.
+    assert [row["category"] for row in after] == [row["category"] for row in before]
+    assert "" in {row["category"] for row in after}
+    est = DeepClusterCategorizer.load(new / "model.safetensors")
+    assert est.names_ == {n: f"=kind {n}" for n in range(4)}
+    assert "4 of 5 clusters are named" in capsys.readouterr().out
+    assert read_csv(new / "series.csv") == read_csv(old / "series.csv")
+
+
+def test_names_of_an_array_that_has_grown(tmp_path, digits, capsys):
+    old, new = tmp_path / "old", tmp_path / "new"
+    quick = ["-k", "5", "--epochs", "0", "-o"]
+    images = digits[0]
+    for name, array in (("a", images[:60]), ("b", images[:90]), ("c", images[1:91])):
+        np.save(tmp_path / f"{name}.npy", array)
+    assert main(["categorize", str(tmp_path / "a.npy"), *quick, str(old)]) == 0
+    (tmp_path / "names.csv").write_text(
+        "cluster,category\n" + "".join(f"{n},x\n" for n in range(5))
+    )
+    assert main(["name", str(old), str(tmp_path / "names.csv")]) == 0
+    again = [*quick, str(new), "--names-from", str(old)]
+    assert main(["categorize", str(tmp_path / "c.npy"), *again]) == 2
+    assert "Images 0 to 59 are not those of" in capsys.readouterr().err
+    assert main(["categorize", str(tmp_path / "b.npy"), *again]) == 0
+    rows = read_csv(new / "clusters.csv")
+    assert {row["category"] for row in rows[:60]} == {"x"}
+    assert len(rows) == 90
+
+
+def test_names_that_cannot_be_taken(npz, cine_folder, tmp_path, capsys):
+    hidden = ["--anonymous-paths"]
+    old = tmp_path / "old"
+    assert main(["categorize", str(cine_folder), *QUICK, "-o", str(old), *hidden]) == 0
+    for arguments, message in (
+        ([npz, "-o", old], "is --output, whose files are replaced"),
+        ([npz, "-o", tmp_path / "out", "missing"], "has no clusters.csv"),
+        ([cine_folder, "-o", tmp_path / "out"], "give --anonymous-paths too"),
+        # Other numbers: by default each OUT has its own.
+        ([cine_folder, "-o", tmp_path / "out", *hidden], "does not say which paths"),
+    ):
+        given = [*arguments, "--names-from", old]
+        if "missing" in given:
+            given = [*arguments[:-1], "--names-from", tmp_path / "missing"]
+        assert main(["categorize", *QUICK, *map(str, given)]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

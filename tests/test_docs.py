@@ -48,6 +48,12 @@ def test_python_of_a_page(page, tmp_path, monkeypatch):
     Path("archive").mkdir()
     for number, image in enumerate(images):
         Image.fromarray((image * 15).astype(np.uint8)).save(f"archive/{number}.png")
+    Path("results").mkdir()
+    table = "image,frame,slice,cluster\n" + "".join(
+        f"{n}.png,,,{n % 3}\n" for n in range(9)
+    )
+    Path("results/clusters.csv").write_text(table)
+    np.save("results/embeddings.npy", np.random.default_rng(0).random((9, 4)))
     paths = [str(path) for path in sorted(Path("archive").iterdir())]
     names = {
         "images": images,

@@ -1,6 +1,7 @@
 import pytest
 
-from skdeepcluster._files import replacing
+from skdeepcluster import _files
+from skdeepcluster._files import finish_replacing, replacing, replacing_together
 
 
 def test_a_file_is_replaced_at_once(tmp_path):
@@ -31,3 +32,79 @@ def test_no_folder_to_write_into(tmp_path):
         replacing(tmp_path / "missing" / "table.csv"),
     ):
         pass
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A folder of three old files, and a function that replaces two together."""
+    for name in "abc":
+        (tmp_path / name).write_text("old")
+
+    def replace(error=None):
+        with replacing_together(tmp_path) as unfinished:
+            for name in "ab":
+                (unfinished / name).write_text("new")
+                if error is not None:
+                    raise error
+
+    return replace
+
+
+NEW = {"a": "new", "b": "new", "c": "old"}
+
+
+def test_files_are_replaced_together(two, tmp_path):
+    two()
+    assert contents(tmp_path) == NEW
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_where_writing_one_of_them_fails_all_old_ones_stay(two, tmp_path, error):
+    with pytest.raises(error):
+        two(error)
+    assert contents(tmp_path) == dict.fromkeys("abc", "old")
+
+
+def test_a_run_that_was_killed_while_writing_leaves_the_old_ones(two, tmp_path):
+    left = tmp_path / _files.BEGUN
+    left.mkdir()
+    (left / "c").write_text("half")
+    finish_replacing(tmp_path)
+    assert (tmp_path / "a").read_text() == "old"
+    two()
+    assert contents(tmp_path) == NEW
+
+
+@pytest.mark.parametrize("n_moved", [0, 1, 2])
+def test_what_was_ready_is_put_in_place_after_a_kill(
+    two, tmp_path, monkeypatch, n_moved
+):
+    replace, moved = _files.os.replace, []
+
+    def killed(source, target):
+        if source.parent.name == _files.READY:
+            if len(moved) == n_moved:
+                raise KeyboardInterrupt
+            moved.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_files.os, "replace", killed)
+        if n_moved < 2:
+            with pytest.raises(KeyboardInterrupt):
+                two()
+    if n_moved == 2:  # killed before the empty folder was removed
+        two()
+        (tmp_path / _files.READY).mkdir()
+    finish_replacing(tmp_path)
+    assert contents(tmp_path) == NEW
+
+
+def test_nothing_to_put_in_place(tmp_path):
+    finish_replacing(tmp_path)
+    finish_replacing(tmp_path / "missing")
+    assert not list(tmp_path.iterdir())

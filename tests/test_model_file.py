@@ -23,7 +23,7 @@ ATTRIBUTES = [
     "cluster_centers_",
     "n_clusters_",
     "inertia_",
-    "distance_limits_",
+    "n_fit_clusters_",
     "last_epoch_labels_",
     "n_epochs_",
     "image_shape_",
@@ -242,7 +242,7 @@ def no_format(header, model, tensors):
 
 
 def newer(header, model, tensors):
-    header["version"] = "3"
+    header["version"] = "4"
 
 
 def older(header, model, tensors):
@@ -416,7 +416,6 @@ def whitening(mean, components):
 
 def no_centroids(header, model, tensors):
     tensors["model.centroids"] = torch.zeros(0, 512)
-    tensors["model.distance_limits"] = torch.zeros(0)
     tensors["labels_"] = torch.zeros(0, dtype=torch.int64)
 
 
@@ -440,15 +439,41 @@ def two_histories(header, model, tensors):
     tensors["history_.loss"] = torch.zeros(9)
 
 
-def wrong_limits(header, model, tensors):
-    tensors["model.distance_limits"] = torch.zeros(3)
+def novelty(**parts):
+    """What changes what a model knows of outliers."""
+
+    def change(header, model, tensors):
+        for name, value in parts.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"model.novelty.{name}"] = value
+            else:
+                model["model"]["novelty"][name] = value
+
+    change.__name__ = f"novelty.{'-'.join(parts)}"
+    return change
+
+
+def limits_of_version_2(header, model, tensors):
+    tensors["model.distance_limits"] = torch.ones(3)
+
+
+def extended(**values):
+    """What puts traces of `extend` into a model of ten clusters at most."""
+
+    def change(header, model, tensors):
+        tensors["new_labels_"] = values.pop("labels", torch.zeros(3, dtype=torch.int64))
+        tensors["new_outliers_"] = values.pop("outliers", torch.zeros(3).bool())
+        model["document"]["attributes"] |= {"n_new_clusters_": 0} | values
+
+    change.__name__ = f"extended-{'-'.join(values)}"
+    return change
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (no_format, "is not a skdeepcluster model"),
-        (newer, "format version '3'.*install a newer skdeepcluster"),
+        (newer, "format version '4'.*install a newer skdeepcluster"),
         (older, "format version 1.* no longer supported: fit again"),
         (no_model, "is a damaged skdeepcluster model"),
         (no_document, "is a damaged skdeepcluster model"),
@@ -476,7 +501,27 @@ def wrong_limits(header, model, tensors):
         (odd_shape, "is a damaged skdeepcluster model"),
         (name_of_no_cluster, "is a damaged skdeepcluster model"),
         (name_for_the_terminal, "is a damaged skdeepcluster model"),
-        (wrong_limits, "is a damaged skdeepcluster model"),
+        (novelty(directions=torch.zeros(3, 3)), r"damaged .*directions of novelty"),
+        (novelty(directions=torch.zeros(32, 512).double()), r"damaged .*not float32"),
+        (novelty(directions=torch.full((32, 512), 9.0)), r"damaged .*longer than 1"),
+        (novelty(weights=torch.ones(3)), r"damaged .*weights of novelty do not fit"),
+        (novelty(weights=torch.full((32,), 2.0)), r"damaged .*between 0 and 1"),
+        (novelty(weights=torch.full((32,), -1.0)), r"damaged .*between 0 and 1"),
+        (novelty(scales=torch.ones(3)), r"damaged .*scales of novelty do not fit"),
+        (novelty(scales=torch.zeros(10)), r"damaged .*scales .* not above 0"),
+        (novelty(spread=0.0), r"damaged .*novelty cannot have the distances \(0.0"),
+        (novelty(spread="x"), r"damaged .*novelty cannot have the distances"),
+        (novelty(limits=[0.5]), r"damaged .*novelty cannot have the distances"),
+        (novelty(limits=[0.5, float("inf")]), r"damaged .*novelty cannot have"),
+        (limits_of_version_2, r"damaged .*limits of distances do not fit"),
+        (novelty(limits=None), "is a damaged skdeepcluster model"),
+        (attribute("n_fit_clusters_", 0), r"damaged .*n_fit_clusters_ does not fit"),
+        (attribute("n_fit_clusters_", 99), r"damaged .*n_fit_clusters_ does not fit"),
+        (attribute("n_new_clusters_", 0), "is a damaged skdeepcluster model"),
+        (extended(n_new_clusters_=7), r"damaged .*n_new_clusters_ cannot be 7"),
+        (extended(labels=torch.full((3,), 99)), r"damaged .*new_labels_ has clusters"),
+        (extended(labels=torch.zeros(3)), r"damaged .*new_labels_ does not hold"),
+        (extended(outliers=torch.zeros(3)), r"damaged .*new_outliers_ does not fit"),
         (attribute("n_epochs_", "x"), r"damaged .*n_epochs_ cannot be 'x'"),
         (attribute("n_epochs_", True), r"damaged .*n_epochs_ cannot be True"),
         (attribute("n_epochs_", 7), r"damaged .*history_"),
@@ -517,6 +562,35 @@ def test_files_that_were_tampered_with(change, message, fitted, path):
     rewrite(path, change)
     with pytest.raises(ValueError, match=message):
         DeepClusterCategorizer.load(path)
+
+
+def test_a_model_of_version_2_still_loads(fitted, digits, path):
+    """It knew how far its images were from their centroids, by cluster."""
+    fitted.save(path)
+    distances = -fitted.score_samples(digits[0])
+
+    def as_version_2(header, model, tensors):
+        header["version"] = "2"
+        del model["model"]["novelty"]
+        del model["document"]["attributes"]["n_fit_clusters_"]
+        for name in ("directions", "weights", "scales"):
+            del tensors[f"model.novelty.{name}"]
+        limits = [
+            np.quantile(distances[fitted.labels_ == cluster], 0.99)
+            for cluster in range(fitted.n_clusters_)
+        ]
+        tensors["model.distance_limits"] = torch.tensor(limits, dtype=torch.float32)
+
+    rewrite(path, as_version_2)
+    loaded = DeepClusterCategorizer.load(path)
+    np.testing.assert_array_equal(loaded.predict(digits[0]), fitted.labels_)
+    assert loaded.n_fit_clusters_ == fitted.n_clusters_
+    assert (loaded.decision_function(digits[0]) < 0).mean() < 0.1
+    assert loaded.extend(digits[0]).n_new_clusters_ == 0
+    loaded.save(path)
+    header, _, tensors = contents(path)
+    assert header["version"] == "3"
+    assert "model.distance_limits" not in tensors
 
 
 @pytest.mark.parametrize("part", ["network.fc.0.weight", "whitening.components"])

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from skdeepcluster._names import Names, check_names, from_json, read_names, to_json
+from skdeepcluster._names import (
+    Names,
+    check_names,
+    from_json,
+    names_from,
+    read_names,
+    to_json,
+)
 
 
 @pytest.fixture
@@ -98,3 +105,26 @@ def test_names_come_back_from_json():
     assert from_json(pairs, 3) == {0: "short axis", 2: 'naïve, "2"'}
     with pytest.raises(ValueError, match="no cluster 2"):
         from_json(pairs, 2)
+
+
+def test_names_from_former_categories():
+    labels = np.repeat([0, 1, 2, 3], 20)
+    former = ["a"] * 18 + ["b"] * 2  # 90 %
+    former += ["a"] * 17 + ["b"] * 2 + [""]  # less
+    former += [""] * 18 + ["b"] * 2  # few images, but all of one category
+    former += [""] * 20
+    assert names_from(labels, former) == {0: "a"}
+    assert names_from(labels, former, min_known=0.1) == {0: "a", 2: "b"}
+    assert names_from(labels, former, min_share=0.85) == {0: "a", 1: "a"}
+    assert names_from(labels, np.array(former), min_share=1) == {}
+    assert names_from([], []) == {}
+
+
+def test_names_that_no_former_category_gives():
+    with pytest.raises(ValueError, match=r"shape \(3,\), but categories \(2,\)"):
+        names_from([0, 1, 2], ["a", "b"])
+    for share in (0.5, 1.1, np.nan):
+        with pytest.raises(ValueError, match="min_share"):
+            names_from([0], ["a"], min_share=share)
+    with pytest.raises(ValueError, match="min_known"):
+        names_from([0], ["a"], min_known=-1)

@@ -22,10 +22,13 @@ from skdeepcluster.review import _report
 
 RESULTS = {
     "clusters.csv",
+    "duplicates.csv",
     "history.png",
     "model.safetensors",
     "montage.png",
+    "outliers.csv",
     "report.html",
+    "sources.csv",
 }
 
 

@@ -3,9 +3,9 @@ New images, and kinds never seen
 ================================
 
 ``predict`` gives every new image a cluster, also one of a kind that the network has
-never seen. How far the image lies from its cluster's centre tells such images apart
-from the others. Here two of thirteen kinds of views are kept from the network, to see
-how many of their images are noticed.
+never seen. ``decision_function`` tells such images apart from the others, and
+``extend`` makes clusters of them. Here two of thirteen kinds of views are kept from
+the network, to see how many of their images are noticed.
 """
 
 # %%
@@ -30,13 +30,12 @@ est = est.fit(images[~kept_away])
 # %%
 # New images of all thirteen kinds
 # --------------------------------
-# ``score_samples`` is minus the distance of an image to the centre of its cluster, and
-# ``distance_limits_`` the distance that 99 % of the cluster's own images do not exceed.
-# A ratio above 1 is a reason to doubt. No label is needed for any of this.
+# ``decision_function`` says how much nearer to a centre an image is than a limit, which
+# 98 % of the images of the fit would be within, had they been new. Below 0 is a reason
+# to doubt. No label is needed for any of this.
 
 new_images, new_views = make_cardiac_views(600, random_state=1)
-clusters = est.predict(new_images)
-doubt = -est.score_samples(new_images) / est.distance_limits_[clusters]
+doubt = -est.decision_function(new_images)
 never_seen = np.isin(new_views, np.unique(views[kept_away]))
 
 # %%
@@ -51,9 +50,9 @@ ax.hist(doubt[~never_seen], bins, color="tab:blue", alpha=0.7, label="kinds of t
 ax.hist(
     doubt[never_seen], bins, color="tab:orange", alpha=0.8, label="kinds never seen"
 )
-ax.axvline(1, color="black", lw=1, ls="--")
+ax.axvline(0, color="black", lw=1, ls="--")
 ax.set(
-    xlabel="distance to the cluster's centre, over its limit",
+    xlabel="distance to the nearest cluster, beyond the limit",
     ylabel="new images",
     title="Right of the dashed line, images are doubtful",
 )
@@ -61,7 +60,7 @@ ax.spines[["top", "right"]].set_visible(False)
 ax.legend()
 plt.show()
 
-marked = doubt > 1
+marked = doubt > 0
 print(f"marked, of kinds never seen: {marked[never_seen].mean():.0%}")
 print(f"marked, of the other kinds:  {marked[~never_seen].mean():.0%}")
 
@@ -97,8 +96,19 @@ plt.show()
 
 # %%
 # Images of kinds never seen are marked far more often than others, but not all of them,
-# and how odd a kind looks to us does not say which of its images are missed. Some
-# images of the other kinds are marked, too, and more than 1 % of them, for a limit that
-# comes from some twenty images of a cluster is a rough one. So doubt helps to find new
-# kinds, and does not prove that there are none. On the command line, ``skdeepcluster
-# assign`` writes it into the column ``doubt``.
+# and how odd a kind looks to us does not say which of its images are missed. So doubt
+# helps to find new kinds, and does not prove that there are none. On the command line,
+# ``skdeepcluster assign`` writes it into the column ``doubt``.
+
+# %%
+# New clusters of new kinds
+# -------------------------
+# Many images in a place where few should be say more than each of them: ``extend``
+# groups those that are alike. Old clusters keep their numbers, and names if they have
+# any.
+
+est.extend(new_images)
+in_new = est.new_labels_ >= est.n_fit_clusters_
+print(f"new clusters: {est.n_new_clusters_}")
+print(f"images in them, of kinds never seen: {in_new[never_seen].mean():.0%}")
+print(f"images in them, of the other kinds:  {in_new[~never_seen].mean():.0%}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from skdeepcluster._engine.clustering import (
     Clusterer,
     Clustering,
     DivergenceError,
+    held_out,
     on_sphere,
 )
 from skdeepcluster._engine.descent import Descent
@@ -107,4 +108,10 @@ class Alternation:
             spherical=stage.objective.spherical,
             init=self.clusterer.final_init,
         )
-        return clustering, on_sphere(embeddings, clustering.whitening)
+        points = on_sphere(embeddings, clustering.whitening)
+        if self.views.draw is None:
+            stand_ins = held_out(points, clustering)
+        else:
+            views = self.embed(view=self.views.draw)
+            stand_ins = on_sphere(views, clustering.whitening)
+        return replace(clustering, stand_ins=stand_ins), points

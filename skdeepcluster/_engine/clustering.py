@@ -75,6 +75,15 @@ class Clustering:
     centroids: Tensor
     whitening: Whitening | None
     spread: float  # sum of squared distances to the mean of all images
+    stand_ins: Tensor | None = None  # of these images for new ones of the same kinds
+
+
+def held_out(points: Tensor, clustering: Clustering) -> Tensor:
+    """Points as far from their centroids as if these were means of the others only."""
+    sizes = clustering.labels.bincount(minlength=len(clustering.centroids))
+    factors = sizes / (sizes - 1).clamp(min=1)
+    centroids = clustering.centroids[clustering.labels]
+    return centroids + (points - centroids) * factors[clustering.labels, None]
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def assign(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
     """
     labels = nearest(points, centroids)
     distances = torch.empty(len(points), device=points.device)
-    for rows in _blocks(points, centroids):
+    for rows in blocks(points, centroids):
         distances[rows] = (points[rows] - centroids[labels[rows]]).norm(dim=1)
     return labels, distances
 
@@ -178,14 +178,14 @@ def nearest(points: Tensor, centroids: Tensor) -> Tensor:
     """The labels alone; see :func:`assign`."""
     half_norms = centroids.square().sum(1) / 2
     labels = torch.empty(len(points), dtype=torch.int64, device=points.device)
-    for rows in _blocks(points, centroids):
+    for rows in blocks(points, centroids):
         # argmin |x - c|² = argmin |c|²/2 - x·c
         products = steady_linear(points[rows], centroids)
         labels[rows] = (half_norms - products).argmin(1)
     return labels
 
 
-def _blocks(points: Tensor, centroids: Tensor) -> Iterator[slice]:
+def blocks(points: Tensor, centroids: Tensor) -> Iterator[slice]:
     """Slices of the points, small enough for their distances to all centroids."""
     step = max(1, _BLOCK // max(len(centroids), points.shape[1]))
     for start in range(0, len(points), step):

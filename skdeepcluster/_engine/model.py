@@ -17,6 +17,7 @@ from skdeepcluster._engine.clustering import Clustering, Whitening, on_sphere
 from skdeepcluster._engine.embedding import embed
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.kmeans import assign
+from skdeepcluster._engine.novelty import Novelty
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Model:
         Applied to embeddings before they are normalised.
     centroids : ndarray of shape (n_clusters, n_embedding), float32
         In the space of the normalised embedding; no cluster is empty.
-    distance_limits : ndarray of shape (n_clusters,), float32
-        The distance that 99 % of each cluster's images do not exceed.
+    novelty : Novelty
+        How unlike these clusters an image is.
     precision : {"float32", "bfloat16"}
         Of the network's matrix products. Images are always assigned in float32.
     device : torch.device
@@ -48,7 +49,7 @@ class Model:
     inputs: Inputs
     whitening: Whitening | None
     centroids: NDArray[np.float32]
-    distance_limits: NDArray[np.float32]
+    novelty: Novelty
     precision: str
     device: torch.device
 
@@ -63,19 +64,23 @@ class Model:
         precision: str,
     ) -> tuple[Model, NDArray[np.int64]]:
         """A model that finds these clusters, and its labels: no cluster is empty."""
-        found = clustering.labels.cpu().numpy()
-        kept, labels = np.unique(found, return_inverse=True)
+        kept, labels = torch.unique(clustering.labels, return_inverse=True)
+        centroids = clustering.centroids[kept]
+        filled = replace(clustering, labels=labels, centroids=centroids)
+        device = labels.device
+        with runtime.session(device, seed=0):
+            novelty = Novelty.of(filled)
         model = cls(
             network=network.eval().requires_grad_(False),
             architecture=architecture,
             inputs=inputs,
             whitening=clustering.whitening,
-            centroids=clustering.centroids.cpu().numpy()[kept],
-            distance_limits=_limits(labels, clustering.distances.cpu().numpy()),
+            centroids=centroids.cpu().numpy(),
+            novelty=novelty,
             precision=precision,
-            device=clustering.labels.device,
+            device=device,
         )
-        return model, labels
+        return model, labels.cpu().numpy()
 
     def embed(self, rows: NDArray[Any], *, batch_size: int) -> NDArray[np.float32]:
         """Normalised embeddings of images that are rows, of shape (n, n_embedding).
@@ -113,6 +118,14 @@ class Model:
             labels, distances = assign(points, centroids)
             return labels.cpu().numpy(), distances.cpu().numpy()
 
+    def decision(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far within the limit of `novelty` each row lies; below 0 for outliers."""
+        with runtime.session(self.device):
+            centroids = torch.tensor(self.centroids, device=self.device)
+            points = torch.tensor(embedding, device=self.device)
+            distances = self.novelty.distances(points, centroids)
+            return (self.novelty.limits[1] - distances).cpu().numpy()
+
     def to(self, device: torch.device) -> Model:
         """The same on another device; this one stays where it is."""
         if device == self.device:
@@ -123,13 +136,3 @@ class Model:
             whitening=None if self.whitening is None else self.whitening.to(device),
             device=device,
         )
-
-
-def _limits(
-    labels: NDArray[np.int64], distances: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The distance that 99 % of each cluster's images do not exceed; none is empty."""
-    ranked = distances[np.lexsort((distances, labels))]
-    sizes = np.bincount(labels)
-    places = np.ceil(0.99 * (sizes - 1)).astype(np.intp)
-    return ranked[np.cumsum(sizes) - sizes + places]

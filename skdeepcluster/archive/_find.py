@@ -43,14 +43,14 @@ def find_files(
     paths = [file.path for file in files] + [path for path, _ in passed_over]
     names = {path: path for path in paths}
     if path_key is not None:
-        names = _numbers_for(sorted(paths), Path(path_key))
+        names = numbers_for(sorted(paths), Path(path_key))
     fingerprints = [file.fingerprint(names[file.path]) for file in files]
     return Files(root, files, fingerprints, passed_over, names)
 
 
-def _numbers_for(paths: list[str], key: Path) -> dict[str, str]:
+def numbers_for(paths: list[str], key: Path) -> dict[str, str]:
     """A number for each path, that of an earlier run where the file has one."""
-    known = _read_key(key) if key.exists() else {}
+    known = read_key(key) if key.exists() else {}
     start = 1 + max((int(number) for number in known.values()), default=0)
     new = [path for path in paths if path not in known]
     known |= {path: f"{start + place:07d}" for place, path in enumerate(new)}
@@ -59,7 +59,8 @@ def _numbers_for(paths: list[str], key: Path) -> dict[str, str]:
     return known
 
 
-def _read_key(key: Path) -> dict[str, str]:
+def read_key(key: Path) -> dict[str, str]:
+    """The number of each path."""
     table = pd.read_csv(
         key, dtype=str, keep_default_na=False, encoding_errors="surrogateescape"
     )

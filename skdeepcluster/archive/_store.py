@@ -160,6 +160,10 @@ class Store:
         """
         return file in self._files
 
+    def leave_out(self, files: Iterable[str]) -> None:
+        """Have `knows` say that these are known: another store holds their images."""
+        self._files |= set(files)
+
     def add(self, file: str, images: Iterable[tuple[Address, NDArray[Any]]]) -> None:
         """Keep what was decoded.
 
@@ -193,7 +197,8 @@ class Store:
         """
         self._remove_leftovers()
         with replacing(self.folder / "images.npy") as unfinished:
-            blacks, whites = zip(*self._write(unfinished, rows), strict=True)
+            ends = self._write(unfinished, rows)
+            blacks, whites = ([end[side] for end in ends] for side in (0, 1))
             fingerprints = [row.fingerprint for row in rows]
             index = index.assign(black=blacks, white=whites, fingerprint=fingerprints)
             # Without a table nobody takes new images for the old ones.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from skdeepcluster.archive._choice import Found
 from skdeepcluster.archive._find import Files
@@ -12,10 +12,20 @@ from skdeepcluster.archive._options import Options
 from skdeepcluster.archive._pixels import Window
 from skdeepcluster.archive._store import Row
 
+Limits = tuple[float, float]
 
-def rows_of(images: Sequence[Found], files: Files, options: Options) -> list[Row]:
-    """What the store shall hold of each image, and with which window."""
-    keys = [_shared_by(image, files, options.window) for image in images]
+
+def rows_of(
+    images: Sequence[Found],
+    files: Files,
+    options: Options,
+    known: Mapping[Hashable, Limits],
+) -> list[Row]:
+    """What the store shall hold of each image, and with which window.
+
+    `known` has the windows that need not be computed, by what images share.
+    """
+    keys = [shared_by(image, files, options.window) for image in images]
     # The window of a group depends on all of its images, and so does its digest.
     members: dict[Hashable, list[str]] = {}
     for image, key in zip(images, keys, strict=True):
@@ -31,13 +41,13 @@ def rows_of(images: Sequence[Found], files: Files, options: Options) -> list[Row
             digests[key],
             image.header.address,
             (image.header.height, image.header.width),
-            fixed if key is None else None,
+            fixed if key is None else known.get(key),
         )
         for image, key in zip(images, keys, strict=True)
     ]
 
 
-def _shared_by(image: Found, files: Files, window: Window) -> Hashable:
+def shared_by(image: Found, files: Files, window: Window) -> Hashable:
     """Equal for images that share a window; None where none is computed."""
     if window == "image":
         return image

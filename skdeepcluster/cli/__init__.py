@@ -1,4 +1,4 @@
-"""The command line: `skdeepcluster demo`, `categorize`, `name` and `assign`."""
+"""The command line: `skdeepcluster demo`, `categorize`, `name`, `assign`, `extend`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from skdeepcluster import __version__
 from skdeepcluster._interruption import TERMINATED
-from skdeepcluster.cli import _assign, _categorize, _demo, _name
+from skdeepcluster.cli import _assign, _categorize, _demo, _extend, _name
 from skdeepcluster.cli._signals import terminable
 
 # Slow imports are made where they are needed, for a quick --help.
@@ -58,6 +58,6 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=__version__)
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
-    for command in (_demo, _categorize, _assign, _name):
+    for command in (_demo, _categorize, _name, _assign, _extend):
         command.add_to(commands)
     return whole

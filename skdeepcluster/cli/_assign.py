@@ -6,15 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skdeepcluster.cli._options import ARCHIVE, Commands, add_reading
+from skdeepcluster.cli._options import ARCHIVE, Commands, add_output, add_reading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdeepcluster import DeepClusterCategorizer
     from skdeepcluster.cli._reading import Found
-
-_ROUNDING = 1e-5  # of a distance, with other images in the batch
 
 
 def add_to(commands: Commands) -> None:
@@ -44,6 +42,7 @@ def add_to(commands: Commands) -> None:
         help="how --sort-into places files; originals stay (default: symlink). A hard "
         "link updates a file's time of change, so the next run reads it again",
     )
+    add_output(command)
     add_reading(command)
     command.set_defaults(run=run)
 
@@ -51,7 +50,8 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Find the clusters of new images, and write them."""
     from skdeepcluster._names import Names
-    from skdeepcluster._results import Results, load_model
+    from skdeepcluster._results import Results
+    from skdeepcluster._results_reader import load_model
     from skdeepcluster.cli._reading import read
     from skdeepcluster.cli._saying import say_categories, say_written
     from skdeepcluster.review._assignment import embedded
@@ -60,21 +60,23 @@ def run(options: argparse.Namespace) -> None:
     _check(options, est)
     found = read(options, est.reader_ or {})
     results = Results(options.output)
-    labels, distances = est.model_.assign(embedded(est, found.images))
+    embedding = embedded(est, found.images)
+    labels, distances = est.model_.assign(embedding)
     categories = Names(est.names_).of(labels)
-    doubtful = distances > est.distance_limits_[labels] + _ROUNDING
+    doubtful = est.model_.decision(embedding) < 0
     table = found.names.assign(cluster=labels, distance=distances)
     table = table.assign(category=categories, doubt=doubtful)
     what = "the cluster and category of each image, and whether it is in doubt"
     results.write_clusters(table, what)
+    results.write_embeddings(embedding if options.embeddings else None)
     if est.names_:
         results.write_series(categories, found.series)
     if options.sort_into is not None:
         _sort_files(options, found, labels, categories)
     print(
-        f"{doubtful.sum():,} of {len(labels):,} images are farther from the centre of "
-        "their cluster than 99 % of\nthe images that the model was fitted to, and may "
-        "be of a kind that it has not seen.\n"
+        f"{doubtful.sum():,} of {len(labels):,} images are farther from all clusters "
+        "than 98 % of the images that the\nmodel was fitted to would be if they were "
+        "new, and may be of a kind that it has not seen.\n"
     )
     if est.names_:
         say_categories(categories, est.names_, est.n_clusters_)

@@ -10,6 +10,7 @@ from skdeepcluster.cli._options import (
     ARCHIVE,
     Commands,
     add_learning,
+    add_output,
     add_reading,
     estimator,
     window,
@@ -29,9 +30,9 @@ def add_to(commands: Commands) -> None:
         "-k",
         "--n-clusters",
         type=int,
-        required=True,
         metavar="K",
-        help="number of clusters to find: about 8 times the expected categories",
+        help="number of clusters to find: about 8 times the expected categories "
+        "(default: the square root of the number of images, from 16 to 200)",
     )
     command.add_argument(
         "--image-size",
@@ -65,6 +66,23 @@ def add_to(commands: Commands) -> None:
         "of their cluster) and NMI (normalised mutual information) to summary and "
         "history, and changes nothing else",
     )
+    command.add_argument(
+        "--names-from",
+        type=Path,
+        metavar="OLD",
+        help="name clusters after the categories in OLD, the results of an earlier run "
+        "whose clusters are named: a cluster takes the category that at least 90 %% of "
+        "its images with one had. Images are told by path, frame and slice, or by "
+        "their rows in an array. The page shows the clusters that are left first",
+    )
+    command.add_argument(
+        "--drop-duplicates",
+        action="store_true",
+        help="learn from one of each group of images whose pixels, as read, are equal; "
+        "the others get its cluster (near duplicates are only listed, in "
+        "duplicates.csv)",
+    )
+    add_output(command)
     add_reading(command)
     add_learning(command)
     command.set_defaults(run=run)
@@ -72,8 +90,10 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the archive, and sort its images."""
+    from skdeepcluster._files import finish_replacing
+    from skdeepcluster._results_reader import ResultsReader
     from skdeepcluster.cli._reading import read
-    from skdeepcluster.cli._sorting import sort
+    from skdeepcluster.cli._sorting import Wishes, sort
 
     est = estimator(options)
     size = options.image_size
@@ -83,11 +103,46 @@ def run(options: argparse.Namespace) -> None:
         "frames": options.frames,
         "window": options.window,
     }
+    if options.names_from is not None:
+        _check_names_from(options)
+    finish_replacing(options.output)
     found = read(options, reader)
-    labels = None
+    labels = categories = None
     if options.labels is not None:
         labels = _labels(options.labels, len(found.images))
-    sort(est, options.output, found, labels)
+    if options.names_from is not None:
+        old = ResultsReader(options.names_from)
+        if found.reader is None:
+            old.read_sources().check_array(found.images, options.names_from)
+        categories = old.categories_of(found.names)
+    wishes = Wishes(
+        embeddings=options.embeddings,
+        distinct=options.drop_duplicates,
+        n_clusters=options.n_clusters is None,
+        categories=categories,
+    )
+    sort(est, options.output, found, labels, wishes)
+
+
+def _check_names_from(options: argparse.Namespace) -> None:
+    """Raise ValueError if names could not be read, or would belong to other images."""
+    from skdeepcluster._results_reader import ResultsReader
+    from skdeepcluster.cli._reading import path_key
+
+    old, output = options.names_from, options.output
+    if old.resolve() == output.resolve():
+        raise ValueError(
+            f"--names-from {old} is --output, whose files are replaced; choose another "
+            "folder for the results."
+        )
+    if not (old / "clusters.csv").is_file():
+        raise FileNotFoundError(
+            f"--names-from {old} has no clusters.csv; give a folder that skdeepcluster "
+            "categorize and name wrote."
+        )
+    if options.path.is_dir():
+        key = path_key(options.anonymous_paths, output.resolve())
+        ResultsReader(old).read_sources().check_key(key, old)
 
 
 def _labels(path: Path, n_images: int) -> NDArray[Any]:

@@ -32,14 +32,16 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Name the clusters of the folder."""
     from skdeepcluster._names import read_names
-    from skdeepcluster._results import Results, load_model
+    from skdeepcluster._results import Results
+    from skdeepcluster._results_reader import all_labels, load_model
     from skdeepcluster.cli._saying import say_categories, say_written
 
     results = Results(options.output)
     est = load_model(options.output)
-    table = results.read_clusters(est.labels_)
-    names = read_names(options.names, est.n_clusters_, est.labels_)
-    table["category"] = names.of(est.labels_)
+    table = results.read_clusters(est)
+    labels = all_labels(est)
+    names = read_names(options.names, est.n_clusters_, labels)
+    table["category"] = names.of(labels)
     series = None
     if est.reader_ is not None:
         series = results.read_series(len(table))

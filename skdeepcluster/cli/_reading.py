@@ -12,6 +12,7 @@ import pandas as pd
 
 from skdeepcluster.archive import load_archive
 from skdeepcluster.archive._arrays import read_images
+from skdeepcluster.archive._sources import Source, digest_of, name_of_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ class Found(NamedTuple):
     images: NDArray[Any]
     names: pd.DataFrame
     """Columns image, frame and slice; empty where they do not apply."""
+    source: Source
     series: pd.Series[int] | None = None
     """The series of each image of a folder; None for an array."""
     n_files: int = 0
@@ -39,46 +41,73 @@ def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
     output = options.output.resolve()
     if not options.path.is_dir():
         (output / "skipped.csv").unlink(missing_ok=True)  # of another run
-        return of_array(read_images(options.path))
-    if output.is_relative_to(options.path.resolve()):
-        raise ValueError(
-            f"--output {options.output} lies in {options.path}, so its pictures would "
-            "be sorted next time; choose a folder elsewhere."
-        )
-    with _progress() as progress:
+        named = None if options.anonymous_paths else options.path
+        return of_array(read_images(options.path), named)
+    check_outside(options.output, options.path)
+    key = path_key(options.anonymous_paths, output)
+    with progress_bars() as progress:
         archive = load_archive(
             options.path,
             output,
             **reader,
-            on_error="raise" if options.strict else "skip",
-            path_key=_path_key(options.anonymous_paths, output),
-            n_jobs=options.jobs,
-            timeout=options.timeout,
-            max_memory=options.max_memory,
+            **how_to_read(options, key),
             progress=progress,
         )
     reader = reader | {"image_size": archive.images.shape[1]}
-    _say(archive)
-    index = archive.index
-    names = index[["path", "frame", "slice"]].rename(columns={"path": "image"})
+    say_read(archive)
+    names, series = names_in(archive.index)
+    source = Source(name_of_folder(options.path, key), len(names), "")
     counts = (archive.n_files, len(archive.skipped))
-    return Found(archive.images, names, index["series"], *counts, reader)
+    return Found(archive.images, names, source, series, *counts, reader)
 
 
-def of_array(images: NDArray[Any]) -> Found:
+def of_array(images: NDArray[Any], path: Path | None = None) -> Found:
     """Images that are named by their row numbers."""
     names = {"image": np.arange(len(images)), "frame": "", "slice": ""}
-    return Found(images, pd.DataFrame(names))
+    return Found(images, pd.DataFrame(names), source_of_array(images, path))
 
 
-def _path_key(given: Path | bool | None, output: Path) -> Path | None:
+def source_of_array(images: NDArray[Any], path: Path | None) -> Source:
+    """What is noted of an array, so that it is recognised."""
+    where = "" if path is None else str(path.resolve())
+    return Source(where, len(images), digest_of(images))
+
+
+def names_in(index: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[int]]:
+    """The name of each image of an archive, and its series."""
+    columns = [name for name in ("path", "frame", "slice", "source") if name in index]
+    return index[columns].rename(columns={"path": "image"}), index["series"]
+
+
+def check_outside(output: Path, archive: Path) -> None:
+    """Raise ValueError if results would be among the images."""
+    if output.resolve().is_relative_to(archive.resolve()):
+        raise ValueError(
+            f"{output} lies in {archive}, so its pictures would be sorted next time; "
+            "choose a folder elsewhere."
+        )
+
+
+def how_to_read(options: argparse.Namespace, key: Path | None) -> dict[str, Any]:
+    """What `load_archive` is told besides what the model keeps."""
+    return {
+        "on_error": "raise" if options.strict else "skip",
+        "path_key": key,
+        "n_jobs": options.jobs,
+        "timeout": options.timeout,
+        "max_memory": options.max_memory,
+    }
+
+
+def path_key(given: Path | bool | None, output: Path) -> Path | None:
     """The file that says which number stands for which path, if one is wanted."""
     if given is True:
         return output.with_name(f"{output.name}-paths.csv")
     return given or None
 
 
-def _say(archive: Bunch) -> None:
+def say_read(archive: Bunch) -> None:
+    """Print how many files were read."""
     kinds = archive.skipped["kind"].value_counts()
     told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     print(
@@ -94,7 +123,7 @@ def _say(archive: Bunch) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for the headers and one for the pixels of an archive."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

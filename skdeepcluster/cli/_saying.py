@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from skdeepcluster._assembly import n_epochs_of
 from skdeepcluster.metrics import cluster_purity_score
 
 if TYPE_CHECKING:
@@ -21,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def say_clusters(
-    est: DeepClusterCategorizer, seconds: float, labels: NDArray[Any] | None
+    est: DeepClusterCategorizer,
+    seconds: float,
+    n_epochs: int,
+    labels: NDArray[Any] | None,
 ) -> None:
     """Print how many clusters were found, their sizes and how pure they are."""
     sizes = np.bincount(est.labels_)
@@ -29,7 +31,6 @@ def say_clusters(
         f"{est.n_clusters_} clusters of {sizes.min():,} to {sizes.max():,} images "
         f"(median {np.median(sizes):,.0f}), in {seconds:,.0f} s"
     )
-    n_epochs = n_epochs_of(est, len(est.labels_))
     if est.n_epochs_ < n_epochs:
         print(f"Stopped after {est.n_epochs_} of {n_epochs} epochs.")
     if labels is None:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from skdeepcluster._engine.clustering import Clusterer
 from skdeepcluster._engine.recovery import Recovery
@@ -119,3 +120,22 @@ def test_only_the_last_clustering_starts_where_it_is_told(make_loop):
     assert calls == []
     loop.final(None)
     assert calls == [4]
+
+
+def test_views_stand_in_for_new_images(make_loop):
+    loop = make_loop(view=lambda pixels: pixels.flip(3))
+    clustering, points = loop.final(None)
+    flipped = loop.embed(view=lambda pixels: pixels.flip(3))
+    torch.testing.assert_close(clustering.stand_ins, F.normalize(flipped))
+    assert not torch.allclose(clustering.stand_ins, points)
+
+
+def test_without_views_images_stand_in_for_themselves(make_loop):
+    clustering, points = make_loop().final(None)
+    centroids = clustering.centroids[clustering.labels]
+    sizes = clustering.labels.bincount()[clustering.labels]
+    factors = sizes / (sizes - 1).clamp(min=1)
+    torch.testing.assert_close(
+        (clustering.stand_ins - centroids).norm(dim=1),
+        (points - centroids).norm(dim=1) * factors,
+    )

@@ -1,0 +1,153 @@
+"""New clusters among new images that no cluster of a model holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.cluster import hierarchy
+from torch import Tensor
+
+from skdeepcluster._engine import runtime
+from skdeepcluster._engine.kmeans import assign, ward
+from skdeepcluster._engine.model import Model
+
+_SMALLEST = 5  # images of a new cluster
+_MAJORITY = 0.5  # of them that have to be doubtful
+_GROUPED = 5000  # images: their distances take 100 MB
+_N_ITER = 6
+
+
+def grow(
+    model: Model, embedding: NDArray[np.float32], n_new_clusters: int | None = None
+) -> Model:
+    """The same model with new clusters of images that are unlike the old, and alike.
+
+    Images beyond the lower limit of `Novelty` are grouped by average linkage, up to
+    the distance that two images of an old cluster have. The means of the groups
+    join the old centroids, which stay, in some iterations of K-means on all images.
+    Before and after each, a new cluster is dropped if it is small, or if most of its
+    images are within the limit: those are images of old kinds. So a group needs less
+    evidence than a single outlier.
+
+    Parameters
+    ----------
+    model : Model
+    embedding : ndarray of shape (n_images, n_embedding), float32
+        Of new images.
+    n_new_clusters : int or None
+        Number of clusters to add; None decides by itself.
+
+    Returns
+    -------
+    Model
+        The same object if there is nothing to add.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer images of new kinds than clusters to add.
+    """
+    with runtime.session(model.device, seed=0):
+        points = torch.tensor(embedding, device=model.device)
+        old = torch.tensor(model.centroids, device=model.device)
+        distances = model.novelty.distances(points, old)
+        is_doubtful = distances > model.novelty.limits[0]
+        growth = _Growth(points, old, is_doubtful)
+        found = growth.settle(_groups(model, points[is_doubtful]), is_judged=True)
+        if n_new_clusters is not None:
+            is_new = growth.labels(found) >= len(old)
+            if int(is_new.sum()) < n_new_clusters:
+                is_new |= distances > model.novelty.limits[1]
+            found = growth.settle(
+                _divided(points[is_new], n_new_clusters), is_judged=False
+            )
+        if len(found) == 0:
+            return model
+        more = np.concatenate([model.centroids, found.cpu().numpy()])
+        novelty = model.novelty.with_more(len(found))
+        return replace(model, centroids=more, novelty=novelty)
+
+
+def _groups(model: Model, doubtful: Tensor) -> Tensor:
+    """Means of groups of images that are as near each other as those of a cluster."""
+    if len(doubtful) < _SMALLEST:
+        return doubtful[:0]
+    if len(doubtful) > _GROUPED:
+        chosen = torch.randperm(len(doubtful), device=doubtful.device)[:_GROUPED]
+        doubtful = doubtful[chosen]
+    warped = model.novelty.warp(doubtful)
+    tree = hierarchy.linkage(torch.pdist(warped).cpu().numpy(), "average")
+    # Two images are √2 times as far from each other as from their mean.
+    reach = np.sqrt(2) * model.novelty.spread
+    groups = hierarchy.fcluster(tree, reach, "distance") - 1
+    labels = torch.from_numpy(groups.astype(np.int64)).to(doubtful.device)
+    sizes = labels.bincount()
+    sums = doubtful.new_zeros(len(sizes), doubtful.shape[1])
+    means = sums.index_add_(0, labels, doubtful) / sizes.unsqueeze(1)
+    return means[sizes >= _SMALLEST]
+
+
+def _divided(images: Tensor, n_clusters: int) -> Tensor:
+    """Means of a given number of groups."""
+    if len(images) < n_clusters:
+        raise ValueError(
+            f"n_new_clusters={n_clusters} cannot be made of {len(images)} images that "
+            "are unlike all clusters; ask for fewer, or leave it out."
+        )
+    return images if len(images) == n_clusters else ward(images, n_clusters)
+
+
+class _Growth:
+    """K-means of which the old centroids stay."""
+
+    def __init__(self, points: Tensor, old: Tensor, is_doubtful: Tensor) -> None:
+        self.points = points
+        self.n_old = len(old)
+        self.old_labels, self.old_distances = assign(points, old)
+        self.is_doubtful = is_doubtful
+        norms = old.norm(dim=1)
+        self.is_spherical = bool(torch.allclose(norms, torch.ones_like(norms)))
+
+    def labels(self, new: Tensor) -> Tensor:
+        """The nearest of the old and the new centroids."""
+        if len(new) == 0:
+            return self.old_labels
+        labels, distances = assign(self.points, new)
+        is_nearer = distances < self.old_distances
+        return torch.where(is_nearer, labels + self.n_old, self.old_labels)
+
+    def settle(self, means: Tensor, *, is_judged: bool) -> Tensor:
+        """New centroids from where means lie, those of most images first."""
+        new = self._on_sphere(means)
+        for _ in range(_N_ITER):
+            new = self._moved(self._kept(new, is_judged))
+        return self._kept(new, is_judged)
+
+    def _kept(self, new: Tensor, is_judged: bool) -> Tensor:
+        """All, or those that have enough images, most of them doubtful."""
+        theirs = self.labels(new) - self.n_old
+        sizes = theirs[theirs >= 0].bincount(minlength=len(new))
+        n_doubtful = theirs[(theirs >= 0) & self.is_doubtful].bincount(
+            minlength=len(new)
+        )
+        is_kept = (sizes >= _SMALLEST) & (n_doubtful >= _MAJORITY * sizes)
+        is_kept |= not is_judged
+        order = sizes.argsort(descending=True, stable=True)
+        return new[order[is_kept[order]]]
+
+    def _moved(self, new: Tensor) -> Tensor:
+        """The means of their images; those that have none stay."""
+        theirs = self.labels(new) - self.n_old
+        is_in = theirs >= 0
+        theirs = theirs[is_in]
+        sizes = theirs.bincount(minlength=len(new)).unsqueeze(1)
+        sums = torch.zeros_like(new).index_add_(0, theirs, self.points[is_in])
+        means = torch.where(sizes > 0, sums / sizes.clamp(min=1), new)
+        return self._on_sphere(means)
+
+    def _on_sphere(self, means: Tensor) -> Tensor:
+        """Of length 1 if the old centroids are: spherical K-means made them."""
+        return torch.nn.functional.normalize(means) if self.is_spherical else means

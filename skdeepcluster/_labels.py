@@ -1,0 +1,47 @@
+"""Labels that are numbers or text, and a value that says that there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+
+
+def is_value(y: NDArray[Any], value: object) -> NDArray[np.bool_]:
+    """Where `y` is a value that may be NaN or None."""
+    if isinstance(value, float) and np.isnan(value):
+        return np.array([isinstance(each, float) and each != each for each in y])
+    return np.array([each is value or bool(each == value) for each in y], dtype=bool)
+
+
+def categories_of(y: NDArray[Any]) -> NDArray[Any]:
+    """Labels of labelled images, checked, as numbers or as text."""
+    if y.dtype == object:
+        values = y.tolist()
+        kinds = sorted({type(each).__name__ for each in values})
+        if len(kinds) > 1 and "str" in kinds:
+            raise ValueError(
+                f"y has values of the types {', '.join(kinds)}, which cannot be "
+                "sorted; use only text or only numbers, or set `unlabeled` to the "
+                "value that marks an image without a label."
+            )
+        y = np.array(values)
+    assert_all_finite(y, input_name="y")
+    if len(y):
+        check_classification_targets(y)
+    return y
+
+
+def with_value(
+    value: object, categories: NDArray[Any], where: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Categories of which some are replaced by a value that may be of another type."""
+    mixed = categories.astype(object)
+    mixed[where] = value
+    is_text = categories.dtype.kind in "US"
+    if value is None or isinstance(value, str) != is_text:
+        return mixed
+    return np.array(mixed.tolist())

@@ -1,0 +1,179 @@
+"""Reading what is in the folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skdeepcluster._files import finish_replacing
+from skdeepcluster.archive._sources import Sources
+from skdeepcluster.archive._store import read_index
+
+if TYPE_CHECKING:
+    from skdeepcluster import DeepClusterCategorizer
+
+MODEL = "model.safetensors"
+NAMED_BY = ["image", "frame", "slice"]  # columns that say which image it is
+
+
+class ResultsReader:
+    """Reads the tables of a folder of results.
+
+    Parameters
+    ----------
+    folder : path
+        Which `Results` has written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read_clusters(self, est: DeepClusterCategorizer) -> pd.DataFrame:
+        """Read ``clusters.csv``, which must hold the clusters of the model.
+
+        Raises
+        ------
+        ValueError
+            If it holds other clusters.
+        """
+        table = self._read_clusters()
+        clusters: Any = table.get("cluster", [])
+        if not np.array_equal(clusters, all_labels(est)):
+            raise ValueError(
+                f"{self.folder / 'clusters.csv'} does not hold the clusters of the "
+                "model beside it; run skdeepcluster categorize again."
+            )
+        return table
+
+    def _read_clusters(self) -> pd.DataFrame:
+        dtypes: Mapping[str, Any] = {
+            "image": str,
+            "frame": "Int64",
+            "slice": "Int64",
+            "category": str,
+        }
+        return pd.read_csv(
+            self.folder / "clusters.csv",
+            dtype=dtypes,
+            keep_default_na=False,  # a file may be called NA
+            na_values={"frame": "", "slice": ""},
+            encoding_errors="surrogateescape",
+        )
+
+    def categories_of(self, names: pd.DataFrame) -> NDArray[np.object_]:
+        """The categories in ``clusters.csv`` of images with these names.
+
+        Parameters
+        ----------
+        names : DataFrame
+            With the columns image, frame and slice.
+
+        Returns
+        -------
+        ndarray of shape (n_images,), object
+            Empty where the image has no category, is not in the table, or is there
+            several times with different categories.
+
+        Raises
+        ------
+        ValueError
+            If none of the images has a category.
+        """
+        table = self._read_clusters()
+        former: dict[tuple[str, ...], str] = {}
+        if "category" in table:
+            for key, category in zip(_keys(table), table["category"], strict=True):
+                former[key] = category if former.get(key, category) == category else ""
+        found = np.array([former.get(key, "") for key in _keys(names)], dtype=object)
+        if not found.astype(bool).any():
+            raise ValueError(
+                f"{self.folder} has no category for any of these images, told by path, "
+                "frame and slice; run skdeepcluster name on it first, or give the "
+                "folder that these images were named in."
+            )
+        return found
+
+    def read_series(self, n_images: int) -> pd.Series[int]:
+        """Read which series each image is of, from ``index.csv``.
+
+        Raises
+        ------
+        ValueError
+            If it has another number of images.
+        """
+        path = self.folder / "index.csv"
+        series = pd.read_csv(
+            path, usecols=["series"], dtype="Int64", encoding_errors="surrogateescape"
+        )["series"]
+        _check_count(path, len(series), n_images)
+        return series
+
+    def read_sources(self) -> Sources:
+        """Read ``sources.csv``."""
+        return Sources.read(self.folder / "sources.csv")
+
+    @property
+    def has_embeddings(self) -> bool:
+        """Whether there is an ``embeddings.npy``."""
+        return (self.folder / "embeddings.npy").exists()
+
+    def read_store(self, n_images: int) -> tuple[pd.DataFrame, NDArray[Any]]:
+        """Read ``index.csv`` and ``images.npy``.
+
+        Raises
+        ------
+        ValueError
+            If they have another number of images.
+        """
+        path = self.folder / "index.csv"
+        index = read_index(path)
+        images = np.load(self.folder / "images.npy", mmap_mode="r")
+        for count in (len(index), len(images)):
+            _check_count(path, count, n_images)
+        return index, images
+
+    def read_skipped(self) -> pd.DataFrame:
+        """Read ``skipped.csv``."""
+        return pd.read_csv(
+            self.folder / "skipped.csv",
+            dtype={"path": str, "kind": str, "reason": str},
+            keep_default_na=False,
+            encoding_errors="surrogateescape",
+        )
+
+
+def all_labels(est: DeepClusterCategorizer) -> NDArray[np.int64]:
+    """The clusters of the images of the fit, and of those that were added later."""
+    return np.concatenate([est.labels_, getattr(est, "new_labels_", est.labels_[:0])])
+
+
+def _check_count(path: Path, count: int, n_images: int) -> None:
+    if count != n_images:
+        raise ValueError(
+            f"{path} has {count} images, but clusters.csv has {n_images}; run "
+            "skdeepcluster categorize again."
+        )
+
+
+def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """The name of each image."""
+    columns = [table[name].astype(object).fillna("").map(str) for name in NAMED_BY]
+    return zip(*columns, strict=True)
+
+
+def load_model(path: Path) -> DeepClusterCategorizer:
+    """Load the model of a folder of results, or a model file."""
+    from skdeepcluster import DeepClusterCategorizer
+
+    file = path / MODEL if path.is_dir() else path
+    finish_replacing(file.parent)
+    if not file.exists():
+        raise FileNotFoundError(
+            f"There is no model {file}; use one that skdeepcluster categorize wrote."
+        )
+    return DeepClusterCategorizer.load(file)
