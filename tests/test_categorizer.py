@@ -814,7 +814,11 @@ PAPER = {
     "stopping": None,
 }
 FOLLOW = {
-    "deepmcat": PAPER,
+    "deepmcat": PAPER
+    | {
+        "embedding_layer": "pool",
+        "objective": ClusterClassification(momentum=None, standardize=True),
+    },
     "deepcluster": PAPER
     | {
         "sobel": True,

@@ -16,6 +16,16 @@ def test_the_linear_layer_is_drawn_small_and_again_in_every_epoch():
     assert (head.bias == 0).all()
 
 
+def test_a_standardised_layer_ignores_scale_and_what_all_images_share():
+    objective = ClusterClassification(standardize=True)
+    head = objective.build(8, 5).train()
+    features = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
+    logits = head(features)
+    assert torch.allclose(head(30 * features + 100), logits, atol=1e-4)
+    objective.begin(head, torch.zeros(5, 8))
+    assert not torch.allclose(head(features), logits)  # drawn again
+
+
 def test_guessing_costs_the_logarithm_of_the_number_of_clusters():
     objective = ClusterClassification()
     loss = objective.loss(torch.zeros(6, 4), torch.tensor([0, 1, 2, 3, 0, 1]), 1)
