@@ -278,11 +278,13 @@ def test_timm_missing_or_too_old(monkeypatch):
         settings_of("timm:resnet18")
 
 
-def test_a_size_that_a_network_cannot_take():
+def test_a_size_that_a_network_cannot_take(monkeypatch):
     inputs = Inputs((8, 8, 1), (8, 8), "dataset")
     start = Start(weights_of("inception_v3"), "all")
     with pytest.raises(ValueError, match=r"8 × 8 pixels.*'auto', which is 299 × 299"):
         Architecture("timm:inception_v3").build(inputs, start)
+    # To draw 88 million weights takes seconds.
+    monkeypatch.setattr(torch.nn.init, "trunc_normal_", lambda tensor, **_: tensor)
     start = Start(weights_of("vit_b_32", "torchvision"), "all")
     with pytest.raises(ValueError, match=r"8 × 8 pixels.*'auto', which is 224 × 224"):
         Architecture("torchvision:vit_b_32").build(inputs, start)
