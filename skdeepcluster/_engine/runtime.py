@@ -150,9 +150,8 @@ def _within_quota() -> Iterator[None]:
 
 
 # All that PyTorch's own layers and torchvision's models come down to.
+_DRAWN_BY_TENSORS = (torch.Tensor.normal_, torch.Tensor.uniform_)
 _DRAWING = (
-    torch.Tensor.normal_,
-    torch.Tensor.uniform_,
     torch.nn.init.normal_,
     torch.nn.init.uniform_,
     torch.nn.init.kaiming_uniform_,
@@ -175,6 +174,11 @@ class NothingDrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in _DRAWING:
             return args[0] if args else kwargs["tensor"]
+        if func in _DRAWN_BY_TENSORS:
+            # Truncated distributions are drawn again until all values are in bounds.
+            tensor, *given = args
+            named = kwargs.get("mean", kwargs.get("from", 0.0))
+            return tensor.fill_(given[0] if given else named)
         return func(*args, **kwargs)
 
 

@@ -159,3 +159,11 @@ def test_nothing_is_drawn_for_layers_that_will_be_replaced():
     assert layer.weight.shape == (2, 1, 3, 3)
     torch.nn.Linear(2, 2)
     assert not torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("mean", "bound"), [(0.0, 2.0), (5.0, 5.1), (0.0, 1e-3)])
+def test_truncated_distributions_that_are_not_drawn_end(mean, bound):
+    weights = torch.full((1000,), 1e30)  # whatever memory held
+    with NothingDrawn():
+        torch.nn.init.trunc_normal_(weights, mean, 1.0, -bound, bound)
+    assert weights.abs().max() <= bound
