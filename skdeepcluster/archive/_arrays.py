@@ -32,7 +32,8 @@ def read_images(path: str | os.PathLike[str]) -> NDArray[Any]:
 
     Examples
     --------
-    >>>     >>> import numpy as np
+    >>> import tempfile
+    >>> import numpy as np
     >>> from skdeepcluster.archive._arrays import read_images
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/set.npz", images=np.zeros((5, 8, 8), np.uint8))
