@@ -138,7 +138,7 @@ def draw(found, path):
         for (n, size, setting), kept in found.items():
             colour = "C3" if SETTINGS[setting] else "C0"
             style = "-" if size == min(key[1] for key in found) else "--"
-            label = f"{setting.strip('`')}, {n:,} images, {size} px"
+            label = f"{setting.replace('`', '')}, {n:,} images, {size} px"
             values = kept[name]
             axis.plot(
                 range(1, len(values) + 1), values, style, c=colour, lw=0.8, label=label
