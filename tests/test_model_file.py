@@ -250,7 +250,8 @@ def no_document(header, model, tensors):
 def names_a_file(header, model, tensors):
     network = {"name": "torchvision:resnet18", "weights": "/dev/stdin"}
     backbone = {"class": "Pretrained", "parameters": network | {"trainable": "all"}}
-    model["document"]["parameters"] |= {"backbone": backbone, "standardize": "dataset"}
+    own = {"embedding_layer": "auto", "standardize": "dataset"}
+    model["document"]["parameters"] |= {"backbone": backbone} | own
 
 
 def builds_from_a_file(header, model, tensors):
