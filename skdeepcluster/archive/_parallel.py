@@ -115,11 +115,15 @@ class _Run(Generic[Item]):
         except (EOFError, OSError):
             return self._of_ended(self._end())
         self._start_the_clock()
-        if not worker.is_ready:
+        if not worker.is_ready and answer is True:
             worker.is_ready = True
             return None
+        place = len(self._order.items) - len(self.left)
+        if not worker.is_ready or answer is True or answer[0] != place:
+            self._end()  # whatever it has answered, a new worker will begin here
+            return None
         worker.is_new = False
-        result, error = answer
+        _, result, error = answer
         if error is not None and not isinstance(error, Unreadable):
             raise error
         return self.left.popleft(), error or result

@@ -39,8 +39,9 @@ def work(connection: Connection[Any, Any]) -> None:
     Parameters
     ----------
     connection : Connection
-        Gets an Order, and gives True at first, and then for each item what the task
-        has made of it: (result, None), or (None, error).
+        Gets an Order, and gives True at first, and then for each item its place in the
+        order and what the task has made of it: (place, result, None), or (place, None,
+        error).
     """
     _leave_the_terminal()
     connection.send(True)
@@ -50,9 +51,10 @@ def work(connection: Connection[Any, Any]) -> None:
         except (EOFError, OSError):
             return
         _limit_memory(order.limits.max_memory)
-        for item in order.items:
+        for place, item in enumerate(order.items):
             try:
-                connection.send(_done(order.task, item, order.limits.timeout))
+                done = _done(order.task, item, order.limits.timeout)
+                connection.send((place, *done))
             except MemoryError:
                 os._exit(NO_MEMORY)
 

@@ -212,6 +212,21 @@ def test_from_several_threads():
     assert len(found) == 4
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [[True, True], [(0, "of another", None)], [True, (3, "of another", None)]],
+)
+def test_an_answer_that_is_not_to_the_question_is_not_taken(answers, monkeypatch):
+    ours, theirs = multiprocessing.Pipe()
+    for answer in answers:
+        theirs.send(answer)
+    ended = []
+    strange = _workers.Worker(ours, lambda: len(ended) or ended.append(1) or 0)
+    monkeypatch.setattr(_workers.WORKERS, "take", lambda: strange)
+    assert [of(got) for _, got in run(["1", "2"])] == [1, 2]
+    assert ended
+
+
 def in_a_forked_process(queue):
     queue.put([of(got) for _, got in run([NUMBER, CRASH])])
 
