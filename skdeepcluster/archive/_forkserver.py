@@ -128,10 +128,13 @@ class _Forked:
 
     def _has_ended(self, *_: object) -> None:
         for worker in list(self._alive):
-            process, status = os.waitpid(worker, os.WNOHANG)
-            if process:
-                self._alive.remove(worker)
-                self._codes[worker] = os.waitstatus_to_exitcode(status)
+            # While this looks, it is called again for another that ends, which may
+            # look at this one, too.
+            with contextlib.suppress(ChildProcessError):
+                process, status = os.waitpid(worker, os.WNOHANG)
+                if process:
+                    self._alive.discard(worker)
+                    self._codes[worker] = os.waitstatus_to_exitcode(status)
 
     def start(self, connection: int, control: int) -> int:
         """The number of a new worker, or an error's, negative."""
