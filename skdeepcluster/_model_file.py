@@ -166,7 +166,7 @@ def _check_format(header: dict[str, str], path: str | os.PathLike[str]) -> None:
             "DeepClusterCategorizer.fit, and save."
         )
     raise ValueError(
-        f"{path} has format version {version!r}, but this skdeepcluster reads up to "
+        f"{path} has format version {version!r}, but this skdeepcluster reads version "
         f"{VERSION}; install a newer skdeepcluster."
     )
 
