@@ -20,10 +20,12 @@ from skdeepcluster._engine import (
     runtime,
 )
 from skdeepcluster._engine.alternation import Alternation
-from skdeepcluster._engine.augment import Views, random_views
-from skdeepcluster._engine.embedding import View, embed
+from skdeepcluster._engine.augment import View, Views, random_views
+from skdeepcluster._engine.batch_norm import over_all_ranks
+from skdeepcluster._engine.embedding import embed
 from skdeepcluster._engine.frozen import Features, HeadPass, KeptViews
 from skdeepcluster._engine.images import Images, Inputs
+from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.sampling import SAMPLERS
 from skdeepcluster._image_size import seen_at
 from skdeepcluster._parameters import part_of
@@ -140,15 +142,25 @@ def alternation_of(
     rows: NDArray[Any],
     inputs: Inputs,
     device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> Alternation:
     """The loop that the parameters ask for."""
-    precision = runtime.resolve_precision(est.precision, device)
+    precision = ranks.told(runtime.resolve_precision(est.precision, device))
     start = est.backbone._start() if isinstance(est.backbone, Pretrained) else None
     backbone = architecture_of(est).build(inputs, start)
     backbone.to(device)
+    for network in (backbone.body, backbone.neck, backbone.frozen):
+        if network is not None:
+            ranks.like_first(network)
+    for network in (backbone.body, backbone.neck):
+        over_all_ranks(network, ranks)
     images = inputs.images(rows, device, resident=True)
     view = view_of(est, inputs)
-    how: dict[str, Any] = {"batch_size": est.batch_size, "precision": precision}
+    how: dict[str, Any] = {
+        "batch_size": est.batch_size,
+        "precision": precision,
+        "ranks": ranks,
+    }
     learnt_from: Images | Features = images
     views: Views | KeptViews = Views(view, est.n_views)
     embed_all: memory.Pass = functools.partial(embed, backbone.body, images, **how)
@@ -162,12 +174,13 @@ def alternation_of(
         images=learnt_from,
         views=views,
         embed=embed_all,
-        memory=memory.MEMORIES[est.cluster_on](embed_all, view),
+        memory=memory.MEMORIES[est.cluster_on](embed_all, view, len(rows), ranks),
         clusterer=clustering.Clusterer(
             est.n_clusters,
             est.kmeans_n_iter,
             est.pca_components,
             clustering.INITS[est.final_init],
+            ranks,
         ),
         objective=clone(part_of(est, "objective")),
         sampler=SAMPLERS[est.sampling],
@@ -180,6 +193,8 @@ def alternation_of(
             weight_decay=est.weight_decay,
             schedule=descent.SCHEDULES[est.lr_schedule],
             warmup_epochs=est.warmup_epochs,
+            ranks=ranks,
         ),
         precision=precision,
+        ranks=ranks,
     )

@@ -44,7 +44,7 @@ def learn(
     fitted_as : callable
         A clustering and a network → the attributes of an estimator fitted so far.
     """
-    loop = learning.loop
+    loop, ranks = learning.loop, learning.loop.ranks
     body = loop.backbone.body
     n_before = len(learning.history)
     for _ in range(n_before):
@@ -68,7 +68,7 @@ def learn(
         )
         if checkpoint is not None:
             checkpoint.after_epoch(learning, epoch)
-        if asked_to_stop:
+        if ranks.any(bool(asked_to_stop)):
             return
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -37,15 +38,18 @@ from skdeepcluster._callbacks import learn
 from skdeepcluster._checkpoint import Checkpoint, fingerprint_of
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
 from skdeepcluster._engine.alternation import Alternation
+from skdeepcluster._engine.batch_norm import over_one_rank
 from skdeepcluster._engine.growing import grow
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
+from skdeepcluster._engine.ranks import Ranks, together
 from skdeepcluster._engine.sampling import SAMPLERS
 from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._pretrained import Pretrained
 from skdeepcluster._saving import OF_EXTEND, SavingMixin
 from skdeepcluster._stopping import Stability
+from skdeepcluster._together import check_same_fit, said_by_first
 from skdeepcluster._validation import (
     MAX_SIDE,
     check_finite,
@@ -577,6 +581,12 @@ class DeepClusterCategorizer(
         # A fit that fails leaves no mixed model.
         for name in ("model_", "embedding_", *OF_EXTEND):
             self.__dict__.pop(name, None)
+        ranks = together()
+        with said_by_first(self, ranks):
+            return self._fit(X, y, ranks)
+
+    def _fit(self, X: ArrayLike, y: ArrayLike | None, ranks: Ranks) -> Self:
+        """Fit as one of several processes, or alone."""
         check_parts(self)
         rows, shape = self._check_images(X)
         device = runtime.resolve_device(self.device)
@@ -585,13 +595,14 @@ class DeepClusterCategorizer(
         context = self._init_callback_context(max_subtasks=n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        seed, kept = self._draw_seed(), None
+        seed, kept = ranks.told(self._draw_seed()), None
+        check_same_fit(self, rows, shape, ranks)
         with runtime.session(device, seed=seed):
-            loop = alternation_of(self, rows, inputs, device)
+            loop = alternation_of(self, rows, inputs, device, ranks)
             learning = Learning(loop, self.stopping)
             if self.checkpoint is not None:
                 fingerprint = fingerprint_of(self, rows, shape, loop.precision, seed)
-                kept = Checkpoint(self.checkpoint, fingerprint)
+                kept = Checkpoint(self.checkpoint, fingerprint, ranks)
                 kept.resume(learning)
             body = loop.backbone.body
             fitted_as = functools.partial(self._fitted_as, inputs, loop)
@@ -614,10 +625,14 @@ class DeepClusterCategorizer(
                     "precision='float32', or another standardize."
                 ) from error
 
+        over_one_rank(body)
         fitted = fitted_as(clusters, body)
+        # The first process alone has what it is measured on.
+        novelty = ranks.told(fitted["model_"].novelty)
+        fitted["model_"] = replace(fitted["model_"], novelty=novelty)
         for name, value in fitted.items():
             setattr(self, name, value)
-        self.embedding_ = embedding.cpu().numpy()
+        self.embedding_ = None if embedding is None else embedding.cpu().numpy()
         self.inertia_ = float(clusters.distances.double().square().sum())
         history = learning.history
         last = self.labels_ if history.labels is None else history.labels

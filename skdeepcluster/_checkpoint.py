@@ -27,6 +27,7 @@ from torch import Tensor
 import skdeepcluster
 from skdeepcluster import _parameters, _warnings
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.recovery import check_finite
 from skdeepcluster._engine.runtime import first_line
 from skdeepcluster._engine.state import State, restore, state_of
@@ -83,12 +84,15 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
 class Checkpoint:
     """The file of one fit.
 
+    Of several processes, the first writes it, and all read it.
+
     Parameters
     ----------
     folder : path
         Created if needed.
     fingerprint : str
         Identifies the fit.
+    ranks : Ranks
 
     Raises
     ------
@@ -96,7 +100,13 @@ class Checkpoint:
         If the folder cannot be created or written to.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], fingerprint: str) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        fingerprint: str,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.ranks = ranks
         self.path = Path(folder) / f"{fingerprint}{_SUFFIX}"
         self._written = time.monotonic()
         self._failed = False
@@ -114,16 +124,23 @@ class Checkpoint:
         Raises
         ------
         ValueError
-            If the file is intact, but does not belong to this fit.
+            If the file is intact, but does not belong to this fit, or processes read
+            different files.
         """
-        try:
-            header, tensors = self._read()
-        except FileNotFoundError:
+        read = self._read_or_warn()
+        ranks = self.ranks
+        if not ranks.agree(read and read[0]["checksum"]):
+            raise ValueError(
+                f"The processes of this fit do not read the same file {self.path}; "
+                "choose a folder for checkpoint that all of them share."
+            )
+        if read is None:
             return
-        except (OSError, *_DAMAGED, SafetensorError) as error:
-            _warnings.warn(_warnings.checkpoint_not_read(self.path, first_line(error)))
-            return
-        surroundings = _surroundings(learning.loop.images.device)
+        header, tensors = read
+        if "memory" in tensors:
+            share = ranks.share(len(learning.loop.images))
+            tensors["memory"] = tensors["memory"][share.rows]
+        surroundings = _surroundings(learning.loop.images.device, ranks)
         differing = [
             name
             for name, value in surroundings.items()
@@ -152,6 +169,10 @@ class Checkpoint:
         ValueError
             If the objective keeps something other than tensors and plain values.
         """
+        self._write(learning, epoch)
+        self._written = time.monotonic()
+
+    def _write(self, learning: Learning, epoch: Epoch) -> None:
         state, history = state_of(learning.loop, epoch), learning.history
         if unknown := state.values["unknown"]:
             raise ValueError(
@@ -159,6 +180,12 @@ class Checkpoint:
                 "or text there, or set checkpoint=None."
             )
         tensors = dict(state.tensors)
+        if (rows := tensors.pop("memory", None)) is not None:
+            whole = self.ranks.to_first(rows, len(learning.loop.images))
+            if whole is not None:
+                tensors["memory"] = whole
+        if not self.ranks.is_first:
+            return
         if history.labels is not None:
             tensors["history"] = torch.from_numpy(history.labels)
         # Copies, for some share their memory, which safetensors refuses.
@@ -177,7 +204,9 @@ class Checkpoint:
             "format": _FORMAT,
             "version": str(_VERSION),
             "values": json.dumps(document),
-            "surroundings": json.dumps(_surroundings(learning.loop.images.device)),
+            "surroundings": json.dumps(
+                _surroundings(learning.loop.images.device, self.ranks)
+            ),
         }
         header["checksum"] = _checksum(header, tensors)
         try:
@@ -190,14 +219,14 @@ class Checkpoint:
                 self._failed = True
                 reason = first_line(error)
                 _warnings.warn(_warnings.checkpoint_not_written(self.path, reason))
-        self._written = time.monotonic()
 
     def after_step(self, learning: Learning, epoch: Epoch) -> None:
         """Write if it is time to, and end the process if asked to."""
         current.is_training = True
         if current.between_steps is not None:
             current.between_steps()
-        if current.terminated or time.monotonic() - self._written > _SECONDS:
+        is_time = time.monotonic() - self._written > _SECONDS
+        if self.ranks.any(current.terminated or is_time):
             check_finite(learning.loop, epoch)  # which is not looked at in each step
             self.after_epoch(learning, epoch)
 
@@ -210,11 +239,13 @@ class Checkpoint:
     def leave(self) -> None:
         """Leave SIGTERM to its handler, and end the process if it has come before."""
         current.is_training = False
-        if current.terminated:
+        if self.ranks.any(current.terminated):
             raise SystemExit(TERMINATED)
 
     def end(self) -> None:
         """Remove the file, or let the command line do so once results are written."""
+        if not self.ranks.is_first:
+            return
         if current.kept is None:
             self.remove()
         else:
@@ -235,6 +266,16 @@ class Checkpoint:
         for path in self.path.parent.glob(f"{self.path.name}.*"):
             path.unlink(missing_ok=True)
 
+    def _read_or_warn(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        """The contents of the file, if there is one that can be read."""
+        try:
+            return self._read()
+        except FileNotFoundError:
+            pass
+        except (OSError, *_DAMAGED, SafetensorError) as error:
+            _warnings.warn(_warnings.checkpoint_not_read(self.path, first_line(error)))
+        return None
+
     def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """The contents of an intact file.
 
@@ -248,10 +289,11 @@ class Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header.get("format") != _FORMAT or header.get("version") != str(_VERSION):
             raise ValueError("it is of another version")
-        if header.pop("checksum") != _checksum(header, tensors):
+        checksum = header.pop("checksum")
+        if checksum != _checksum(header, tensors):
             raise ValueError("its checksum is wrong")
         read = {name: json.loads(header[name]) for name in ("values", "surroundings")}
-        return read, tensors
+        return {**read, "checksum": checksum}, tensors
 
     def _say_what_is_left(self) -> None:
         """Warn once of checkpoints that other fits have left."""
@@ -301,11 +343,18 @@ def fingerprint_of(
     parameters["precision"] = precision
     parameters["random_state"] = None if est.random_state is None else seed
     described = {name: _described(name, each) for name, each in parameters.items()}
-    some = np.linspace(0, len(rows) - 1, min(len(rows), _N_HASHED)).astype(np.intp)
-    described["images"] = [len(rows), shape, rows.dtype.str]
     digest = hashlib.sha256(json.dumps(described, default=_plain).encode())
-    digest.update(np.ascontiguousarray(rows[some]).data)
+    digest.update(digest_of_images(rows, shape))
     return digest.hexdigest()[:32]
+
+
+def digest_of_images(rows: NDArray[Any], shape: tuple[int, ...]) -> bytes:
+    """Identify a set by its size and some of its images."""
+    some = np.linspace(0, len(rows) - 1, min(len(rows), _N_HASHED)).astype(np.intp)
+    described = [len(rows), shape, rows.dtype.str]
+    digest = hashlib.sha256(json.dumps(described).encode())
+    digest.update(np.ascontiguousarray(rows[some]).data)
+    return digest.digest()
 
 
 def _described(name: str, value: Any) -> Any:
@@ -350,10 +399,11 @@ def _digest_of_weights(weights: Any) -> str | None:
     return digest.hexdigest()
 
 
-def _surroundings(device: torch.device) -> dict[str, Any]:
+def _surroundings(device: torch.device, ranks: Ranks) -> dict[str, Any]:
     """What the rounding of sums depends on."""
     return {
-        "device": str(device),
+        "device": device.type if ranks.size > 1 else str(device),
+        "processes": ranks.size,
         "threads": torch.get_num_threads(),
         "CPU": [platform.machine(), torch.backends.cpu.get_cpu_capability()],
         "versions": [

@@ -55,7 +55,7 @@ class Learning:
             if self._is_enough():
                 return
 
-    def final(self) -> tuple[Clustering, Tensor]:
+    def final(self) -> tuple[Clustering, Tensor | None]:
         """The final clusters and embeddings of the images; see `Alternation.final`."""
         return self._recovery.final(self.epoch if len(self.history) else None)
 

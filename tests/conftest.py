@@ -1,7 +1,11 @@
 """What several test modules share. No file outside this project is read."""
 
+import multiprocessing
+import operator
 import os
+import pickle
 import struct
+import warnings
 from datetime import datetime
 
 # Two tests run side by side on two cores (pytest -n 2), each on its own.
@@ -118,3 +122,51 @@ def write_slow_dicom(write_dicom):
         return path
 
     return write
+
+
+def _as_rank(rank, size, place, function, answers):
+    import torch
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{place}", rank=rank, world_size=size
+    )
+    try:
+        answer = rank, function(rank), None
+    except BaseException as error:  # SystemExit, too
+        answer = rank, None, error
+    # Copies, as tensors in a queue go with the process that sent them.
+    answers.put(pickle.dumps(answer))
+    dist.destroy_process_group()
+
+
+@pytest.fixture
+def processes(tmp_path):
+    """Run a function of the rank in processes of one group; get all answers."""
+    context = multiprocessing.get_context("fork")  # which needs no pickling
+
+    def run(size, function):
+        answers = context.Queue()
+        place = tmp_path / f"group{len(list(tmp_path.glob('group*')))}"
+        ranks = [
+            context.Process(target=_as_rank, args=(n, size, place, function, answers))
+            for n in range(size)
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of fork and threads
+            for each in ranks:
+                each.start()
+        try:
+            found = [pickle.loads(answers.get(timeout=120)) for _ in ranks]
+            found.sort(key=operator.itemgetter(0))
+            for _, _, error in found:
+                if error is not None:
+                    raise error
+            return [answer for _, answer, _ in found]
+        finally:
+            for each in ranks:
+                each.join(timeout=20)
+                each.kill()
+
+    return run

@@ -634,7 +634,7 @@ def test_augmentation_is_seen_while_clustering(quick, digits, monkeypatch):
 
     calls = []
 
-    def counted(pixels, **ranges):
+    def counted(pixels, share, **ranges):
         calls.append((torch.is_grad_enabled(), ranges["rotation"]))
         return pixels
 
@@ -678,7 +678,7 @@ def sizes(monkeypatch):
     """How many images each call drew a view of, to train on."""
     sizes = []
 
-    def counted(pixels, **ranges):
+    def counted(pixels, share, **ranges):
         if torch.is_grad_enabled():
             sizes.append(len(pixels))
         return pixels

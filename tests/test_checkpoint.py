@@ -29,6 +29,7 @@ from skdeepcluster import (
     remove_checkpoints,
 )
 from skdeepcluster._checkpoint import Checkpoint
+from skdeepcluster._engine.ranks import ALONE
 from skdeepcluster._interruption import Interruption, current
 from skdeepcluster.objectives import (
     CentroidClassification,
@@ -528,9 +529,9 @@ def test_other_hardware_or_software_is_warned_of(X, folder, monkeypatch):
     undisturbed = quickest().fit(X)
     est = quickest(folder)
     interrupt(est, X, begins=2)
-    found = _checkpoint._surroundings(torch.device("cpu"))
+    found = _checkpoint._surroundings(torch.device("cpu"), ALONE)
     elsewhere = {**found, "threads": 99, "versions": ["0"]}
-    monkeypatch.setattr(_checkpoint, "_surroundings", lambda device: elsewhere)
+    monkeypatch.setattr(_checkpoint, "_surroundings", lambda *_: elsewhere)
     watching = Interrupting()
     with pytest.warns(UserWarning, match="with different threads, versions: sums may"):
         est.set_callbacks(watching).fit(X)

@@ -23,6 +23,7 @@ from skdeepcluster._engine.frozen import Features, KeptViews
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.memory import Memory, Pass
 from skdeepcluster._engine.objective import Objective
+from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.runtime import autocast, clock
 
 _LOOKED_AT = 100  # steps between looks at the loss, for which a GPU has to wait
@@ -42,6 +43,7 @@ class Alternation:
     sampler: Callable[[Tensor], Tensor]
     descent: Descent
     precision: str
+    ranks: Ranks = ALONE
     after_step: Callable[[Epoch], None] = lambda epoch: None
 
     def begin(self, number: int) -> Epoch:
@@ -51,6 +53,12 @@ class Alternation:
         stage = self.objective.stage(number, self.descent.n_epochs)
         n_clusters = self.clusterer.number(stage.n_clusters, len(self.images))
         self.descent.enter(stage.objective, n_clusters, device)
+        if not self.ranks.agree(torch.get_rng_state().numpy().tobytes()):
+            raise RuntimeError(
+                "The processes of this fit have drawn different numbers of random "
+                "numbers, so that they no longer learn the same: something in the "
+                "objective or the sampler draws as many as a process has images."
+            )
         embeddings = self.memory.recall()
         embedded = clock(device)
         clustering = self.clusterer.cluster(
@@ -74,22 +82,31 @@ class Alternation:
         objective, labels = epoch.stage.objective, epoch.clustering.labels
         body, neck, head = self.backbone.body, self.backbone.neck, self.descent.head
         nn.ModuleList([body, neck, head]).train()
+        device, ranks = self.images.device, self.ranks
+        n_views = self.views.number(objective.n_views)
         batches = self.descent.batches(epoch.drawn)[epoch.n_steps :]
-        for batch, pixels in zip(batches, self.images.batches(batches), strict=True):
-            pixels = self.views(pixels, objective.n_views)
-            with autocast(self.images.device, self.precision):
+        shares = [ranks.share(len(batch)) for batch in batches]
+        own = [batch[share.rows] for batch, share in zip(batches, shares, strict=True)]
+        for batch, share, pixels in zip(
+            batches, shares, self.images.batches(own), strict=True
+        ):
+            pixels = self.views(pixels, n_views, share)
+            with (
+                autocast(device, self.precision),
+                ranks.by_itself(device, epoch.number, epoch.n_steps),
+            ):
                 embeddings = body(pixels)
                 logits = head(neck(embeddings) if objective.sees_neck else embeddings)
-            n_views = len(pixels) // len(batch)
-            index = batch.repeat(n_views)
-            loss = objective.loss(logits.float(), labels[index], n_views)
+            # Each process computes the loss of the whole batch, whatever it may be.
+            logits = ranks.views(logits.float(), len(batch), n_views)
+            loss = objective.loss(logits, labels[batch.repeat(n_views)], n_views)
             self.descent.step(loss)
             epoch.total += loss.detach() * len(batch)
-            self.memory.keep(index, embeddings)
+            self.memory.keep(batch, embeddings, n_views)
             epoch.n_steps += 1
             is_over = self.is_over(epoch)
             is_looked_at = is_over or epoch.n_steps % _LOOKED_AT == 0
-            if is_looked_at and not epoch.total.isfinite():
+            if is_looked_at and ranks.any(not epoch.total.isfinite()):
                 raise DivergenceError
             if not is_over:
                 self.after_step(epoch)
@@ -98,8 +115,11 @@ class Alternation:
         """Whether all images of an epoch were trained on."""
         return epoch.n_steps == len(self.descent.batches(epoch.drawn))
 
-    def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
-        """The final clusters of the images as they are, and their embeddings."""
+    def final(self, last: Epoch | None) -> tuple[Clustering, Tensor | None]:
+        """The final clusters of the images as they are, and their embeddings.
+
+        Of several processes, only the first has the embeddings, which are large.
+        """
         n_epochs = max(1, self.descent.n_epochs)
         stage = self.objective.stage(0, n_epochs) if last is None else last.stage
         self.memory.drop()
@@ -111,8 +131,10 @@ class Alternation:
         )
         points = on_sphere(embeddings, clustering.whitening)
         if self.views.draw is None:
-            stand_ins = held_out(points, clustering)
+            stand_ins = held_out(points, clustering, self.ranks)
         else:
             views = self.embed(view=self.views.draw)
             stand_ins = on_sphere(views, clustering.whitening)
-        return replace(clustering, stand_ins=stand_ins), points
+        n = len(self.images)
+        clustering = replace(clustering, stand_ins=self.ranks.to_first(stand_ins, n))
+        return clustering, self.ranks.to_first(points, n)

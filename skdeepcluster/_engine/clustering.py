@@ -11,8 +11,9 @@ from torch import Tensor
 
 from skdeepcluster._engine.kmeans import assign, kmeans, ward
 from skdeepcluster._engine.layers import steady_linear
+from skdeepcluster._engine.ranks import ALONE, Ranks
 
-Init = Callable[[Tensor, int], Tensor]
+Init = Callable[[Tensor, int, Ranks], Tensor]
 INITS: dict[str, Init | None] = {"random": None, "ward": ward}
 
 
@@ -34,22 +35,27 @@ class Whitening:
     components: Tensor
 
     @classmethod
-    def fit(cls, embeddings: Tensor, n_components: int) -> Whitening:
+    def fit(
+        cls, embeddings: Tensor, n_components: int, ranks: Ranks = ALONE
+    ) -> Whitening:
         """`n_components` components, or as many as n, d and the rank allow."""
-        n, d = embeddings.shape
-        mean = embeddings.mean(0)
+        n, d = ranks.total(embeddings), embeddings.shape[1]
+        mean = ranks.mean(embeddings)
         centred = embeddings - mean
-        # XᵀX and XXᵀ have the same eigenvalues; the smaller is solved.
-        sides = centred if n < d else centred.T
-        variances, vectors = torch.linalg.eigh(sides @ sides.T / max(1, n - 1))
+        # XᵀX and XXᵀ have the same eigenvalues; the smaller is solved. But only XᵀX is
+        # a sum over images, and so over processes.
+        few = n < d and ranks.size == 1
+        sides = centred if few else centred.T
+        products = ranks.sum(sides @ sides.T) / max(1, n - 1)
+        variances, vectors = torch.linalg.eigh(products)
         rank = int((variances > variances[-1] * 1e-6).sum())
         keep = max(1, min(n_components, n - 1, d, rank))
         variances = variances[-keep:].flip(0)
         components = vectors[:, -keep:].flip(1).T
-        if n < d:
+        if few:
             components = F.normalize(components @ centred)
         scale = torch.where(variances > 0, variances, 1).sqrt()
-        return cls(mean, components / scale[:, None])
+        return cls(mean, ranks.from_first((components / scale[:, None]).contiguous()))
 
     def to(self, device: torch.device | str) -> Whitening:
         """The same on another device."""
@@ -78,12 +84,16 @@ class Clustering:
     stand_ins: Tensor | None = None  # of these images for new ones of the same kinds
 
 
-def held_out(points: Tensor, clustering: Clustering) -> Tensor:
-    """Points as far from their centroids as if these were means of the others only."""
+def held_out(points: Tensor, clustering: Clustering, ranks: Ranks = ALONE) -> Tensor:
+    """Points as far from their centroids as if these were means of the others only.
+
+    Of several processes, each has its share of the points, and all labels.
+    """
     sizes = clustering.labels.bincount(minlength=len(clustering.centroids))
     factors = sizes / (sizes - 1).clamp(min=1)
-    centroids = clustering.centroids[clustering.labels]
-    return centroids + (points - centroids) * factors[clustering.labels, None]
+    labels = clustering.labels[ranks.share(len(clustering.labels)).rows]
+    centroids = clustering.centroids[labels]
+    return centroids + (points - centroids) * factors[labels, None]
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,15 @@ class Clusterer:
     final_init : callable or None
         Points and a number of clusters → centroids that the K-means after the last
         epoch starts from; None starts from random points.
+    ranks : Ranks
+        Each clusters its share of the embeddings.
     """
 
     n_clusters: int
     n_iter: int
     pca_components: int | None = None
     final_init: Init | None = None
+    ranks: Ranks = ALONE
 
     def number(self, wanted: int | None, n_images: int) -> int:
         """Number of clusters to find for an objective, which may leave it open.
@@ -126,17 +139,21 @@ class Clusterer:
     ) -> Clustering:
         """L2-normalise, run K-means, assign every image to its nearest centroid.
 
+        Of several processes, each gives embeddings of its share, and gets the labels of
+        all.
+
         Raises
         ------
         DivergenceError
             If an embedding is not finite.
         """
-        if not embeddings.norm(dim=1).isfinite().all():
+        ranks = self.ranks
+        if ranks.any(not embeddings.norm(dim=1).isfinite().all()):
             raise DivergenceError
         n_clusters = n_clusters or self.n_clusters
         whitening = None
         if self.pca_components is not None:
-            whitening = Whitening.fit(embeddings, self.pca_components)
+            whitening = Whitening.fit(embeddings, self.pca_components, ranks)
         points = on_sphere(embeddings, whitening)
         seed = int(torch.randint(2**31 - 1, ()))
         centroids = kmeans(
@@ -145,9 +162,12 @@ class Clusterer:
             n_iter=self.n_iter,
             seed=seed,
             spherical=spherical,
-            init=None if init is None else init(points, n_clusters),
+            init=None if init is None else init(points, n_clusters, ranks),
+            ranks=ranks,
         )
         labels, distances = assign(points, centroids)
-        _, from_mean = assign(points, points.mean(0, keepdim=True))
-        spread = float(from_mean.double().square().sum())
+        _, from_mean = assign(points, ranks.mean(points).unsqueeze(0))
+        spread = float(ranks.sum(from_mean.double().square().sum()))
+        n = ranks.total(points)
+        labels, distances = ranks.rows(labels, n), ranks.rows(distances, n)
         return Clustering(labels, distances, centroids, whitening, spread)

@@ -11,13 +11,15 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def random_colours(
-    pixels: Tensor, hue: float, saturation: float, greyscale: float
+    pixels: Tensor, drawn: Tensor, hue: float, saturation: float, greyscale: float
 ) -> Tensor:
     """Images with hue and saturation varied, and some in grey; see `Augmentation`.
 
     Parameters
     ----------
     pixels : Tensor of shape (n, 3, height, width), float32
+    drawn : Tensor of shape (3, n), float32
+        Random numbers in [0, 1).
     hue : float
         Largest share of a full turn.
     saturation : float
@@ -30,7 +32,6 @@ def random_colours(
     Tensor of the same shape
     """
     n, device = len(pixels), pixels.device
-    drawn = torch.rand(3, n, device=device)
     angle = (2 * drawn[0] - 1) * hue * 2 * math.pi
     factor = 1 + (2 * drawn[1] - 1) * saturation
     factor = torch.where(drawn[2] < greyscale, 0, factor).view(n, 1, 1)

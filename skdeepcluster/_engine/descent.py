@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from skdeepcluster._engine.backbones import Backbone
+from skdeepcluster._engine.batch_norm import over_all_ranks
 from skdeepcluster._engine.objective import Objective, Stage
+from skdeepcluster._engine.ranks import ALONE, Ranks
 
 Schedule = Callable[[float], float]
 
@@ -48,6 +50,8 @@ class Descent:
         Share of the epochs done, warm-up left out → factor on the learning rate.
     warmup_epochs : int
         Number of epochs at first in which the rate rises linearly.
+    ranks : Ranks
+        Their gradients add up.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Descent:
         weight_decay: float,
         schedule: Schedule,
         warmup_epochs: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.backbone = backbone
         self.n_epochs = n_epochs
@@ -69,6 +74,7 @@ class Descent:
         self.momentum = momentum
         self.schedule = schedule
         self.warmup_epochs = warmup_epochs
+        self.ranks = ranks
         self.optimizer = torch.optim.SGD(
             nn.ModuleList([backbone.body, backbone.neck]).parameters(),
             learning_rate,
@@ -92,6 +98,7 @@ class Descent:
         self._forget()
         del self.optimizer.param_groups[1:]
         self.head = objective.build(self.backbone.n_features, n_clusters).to(device)
+        over_all_ranks(self.head, self.ranks)
         if parameters := list(self.head.parameters()):
             momentum = objective.momentum
             momentum = self.momentum if momentum is None else momentum
@@ -154,7 +161,18 @@ class Descent:
         """Go down the gradient of a loss."""
         self.optimizer.zero_grad()
         loss.backward()
+        self._add_up()
         self.optimizer.step()
+
+    def _add_up(self) -> None:
+        """Add the gradients of all processes, in one message."""
+        if self.ranks.size == 1:
+            return
+        gradients = [each.grad for each in self._parameters() if each.grad is not None]
+        flat = self.ranks.sum(torch.cat([each.flatten() for each in gradients]))
+        totals = flat.split([each.numel() for each in gradients])
+        for gradient, total in zip(gradients, totals, strict=True):
+            gradient.copy_(total.view_as(gradient))
 
     def _forget(self) -> None:
         """Drop the momentum of the head."""

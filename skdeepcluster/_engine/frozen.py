@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from skdeepcluster._engine.embedding import View, embed
+from skdeepcluster._engine.augment import View
+from skdeepcluster._engine.embedding import embed
 from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.layers import for_evaluation
+from skdeepcluster._engine.ranks import ALONE, Ranks, Share
 from skdeepcluster._engine.runtime import fits_on
 
 N_VIEWS = 4
@@ -32,6 +34,8 @@ class Features:
     batch_size : int
     precision : {"float32", "bfloat16"}
         Of the network.
+    ranks : Ranks
+        Each process computes its share, and keeps those of all.
 
     Attributes
     ----------
@@ -47,15 +51,23 @@ class Features:
         *,
         batch_size: int,
         precision: str,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.device = images.device
+        self.ranks = ranks
         self.batch_size = batch_size
         n_views = 1 if view is None else N_VIEWS
         most = torch.finfo(torch.float16).max
         for place in range(n_views):
             features = embed(
-                network, images, batch_size=batch_size, precision=precision, view=view
+                network,
+                images,
+                batch_size=batch_size,
+                precision=precision,
+                view=view,
+                ranks=ranks,
             )
+            features = ranks.rows(features, len(images))
             if place == 0:
                 shape = (len(images), n_views, features.shape[1])
                 n_bytes = _BYTES * shape[0] * shape[1] * shape[2]
@@ -72,14 +84,16 @@ class Features:
             yield self._of(index.to(self.kept.device))
 
     def projected(self, head: nn.Module, first: int | None = None) -> Tensor:
-        """What a head makes of a random view of all images, or of the first ones."""
+        """What a head makes of a random view of all images, or of the first ones.
+
+        Of several processes, each has its share.
+        """
         n_images = len(self) if first is None else min(first, len(self))
         found = []
         with torch.no_grad():
             network = for_evaluation(head)
-            for start in range(0, n_images, self.batch_size):
-                rows = slice(start, min(start + self.batch_size, n_images))
-                found.append(network(some_views(self._of(rows), 1)))
+            for rows, share in self.ranks.batches(n_images, self.batch_size):
+                found.append(network(some_views(self._of(rows), 1, share)))
         return torch.cat(found)
 
     def _of(self, rows: slice | Tensor) -> Tensor:
@@ -95,26 +109,34 @@ class KeptViews:
     draw : callable or None
         What drew the views that are kept.
     n : int or None
-        Number of views of each image in a step; None uses `n_wanted`.
+        Number of views of each image in a step; None uses that which is wanted.
     """
 
     draw: View | None
     n: int | None = None
 
-    def __call__(self, features: Tensor, n_wanted: int) -> Tensor:
-        """One view of all images after another; once only if no other was kept."""
-        if features.shape[1] == 1:
+    def number(self, n_wanted: int) -> int:
+        """Number of views of each image; one if no others were kept."""
+        if self.draw is None:
+            return 1
+        return n_wanted if self.n is None else self.n
+
+    def __call__(self, features: Tensor, n_views: int, share: Share) -> Tensor:
+        """One view of all these images of a batch after another."""
+        if self.draw is None:
             return features[:, 0]
-        return some_views(features, n_wanted if self.n is None else self.n)
+        return some_views(features, n_views, share)
 
 
-def some_views(features: Tensor, n: int) -> Tensor:
+def some_views(features: Tensor, n: int, share: Share) -> Tensor:
     """`n` random views of each image, all different if that many are kept.
 
     Parameters
     ----------
     features : Tensor of shape (n_images, n_kept, n_features)
     n : int
+    share : Share
+        Which images of a batch these are.
 
     Returns
     -------
@@ -122,7 +144,8 @@ def some_views(features: Tensor, n: int) -> Tensor:
         One view of all images after another.
     """
     n_images, n_kept = features.shape[:2]
-    order = torch.rand(n_images, n_kept, device=features.device).argsort(1)
+    drawn = torch.rand(share.n, n_kept, device=features.device)[share.rows]
+    order = drawn.argsort(1)
     rows = torch.arange(n_images, device=features.device)
     return torch.cat([features[rows, order[:, k % n_kept]] for k in range(n)])
 
@@ -158,4 +181,5 @@ class HeadPass:
             self.images,
             batch_size=self.features.batch_size,
             precision=self.precision,
+            ranks=self.features.ranks,
         )

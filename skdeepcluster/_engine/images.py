@@ -96,6 +96,8 @@ class Images:
         if self._resident is not None:
             yield from map(self.batch, indices)
             return
+        if not indices:
+            return
         # Now, because later it would wait for all work that the device has queued.
         waiting = [each if isinstance(each, slice) else each.cpu() for each in indices]
         with ThreadPoolExecutor(1) as reader:

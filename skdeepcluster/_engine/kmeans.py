@@ -12,6 +12,7 @@ from scipy.cluster import hierarchy
 from torch import Tensor
 
 from skdeepcluster._engine.layers import steady_linear
+from skdeepcluster._engine.ranks import ALONE, Ranks
 
 _AGGLOMERATED = 5000  # points: their distances take 100 MB
 _BLOCK = 2**24  # entries of a distance block: 64 MiB in float32
@@ -25,8 +26,12 @@ def kmeans(
     seed: int,
     spherical: bool = False,
     init: Tensor | None = None,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """Centroids of plain K-means: faiss on the CPU, elsewhere Lloyd's loop.
+
+    Several processes go through Lloyd's loop together, each with its share of the
+    points.
 
     No point is left out (faiss subsamples by default), and an empty cluster takes
     half of a large one, as in Johnson et al. (2017), "Billion-scale similarity
@@ -47,15 +52,22 @@ def kmeans(
         cosine.
     init : Tensor of shape (n_clusters, n_features) or None
         Centroids to start from instead.
+    ranks : Ranks
 
     Returns
     -------
     Tensor of shape (n_clusters, n_features), float32
     """
     # On macOS faiss's OpenMP and PyTorch's crash in one process (faiss-wheels, #73).
-    if points.device.type != "cpu" or sys.platform == "darwin":
+    if points.device.type != "cpu" or sys.platform == "darwin" or ranks.size > 1:
         return lloyd(
-            points, n_clusters, n_iter=n_iter, seed=seed, spherical=spherical, init=init
+            points,
+            n_clusters,
+            n_iter=n_iter,
+            seed=seed,
+            spherical=spherical,
+            init=init,
+            ranks=ranks,
         )
     import faiss  # 0.2 s, which `predict` does not need
 
@@ -86,17 +98,21 @@ def lloyd(
     seed: int,
     spherical: bool = False,
     init: Tensor | None = None,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
     """K-means without leaving the device; see :func:`kmeans`."""
     random = np.random.RandomState(seed)
     if init is None:
-        start = random.permutation(len(points))[:n_clusters]
-        init = points[torch.from_numpy(start).to(points.device)]
+        n_points = ranks.total(points)
+        start = random.permutation(n_points)[:n_clusters]
+        chosen = torch.from_numpy(start).to(points.device)
+        init = ranks.picked(points, chosen, n_points)
     centroids = init.clone()
     for _ in range(n_iter):
         labels = nearest(points, centroids)
         sums = torch.zeros_like(centroids).index_add_(0, labels, points)
-        sizes = labels.bincount(minlength=n_clusters)
+        sums = ranks.sum(sums)
+        sizes = ranks.sum(labels.bincount(minlength=n_clusters))
         filled = sizes > 0
         centroids[filled] = sums[filled] / sizes[filled, None]
         _refill(centroids, sizes, random)
@@ -119,7 +135,7 @@ def _refill(centroids: Tensor, sizes: Tensor, random: np.random.RandomState) -> 
         left[empty] = left[large] = left[large] / 2
 
 
-def ward(points: Tensor, n_clusters: int) -> Tensor:
+def ward(points: Tensor, n_clusters: int, ranks: Ranks = ALONE) -> Tensor:
     """Cluster means of Ward's hierarchical clustering.
 
     A better start for K-means than random points. Its memory grows with the square of
@@ -129,6 +145,7 @@ def ward(points: Tensor, n_clusters: int) -> Tensor:
     ----------
     points : Tensor of shape (n_points, n_features), float32
     n_clusters : int
+    ranks : Ranks
 
     Returns
     -------
@@ -139,14 +156,17 @@ def ward(points: Tensor, n_clusters: int) -> Tensor:
     Ward, J. (1963). "Hierarchical Grouping to Optimize an Objective Function".
     """
     n_sampled = max(_AGGLOMERATED, 2 * n_clusters)
-    if len(points) > n_sampled:
-        points = points[torch.randperm(len(points), device=points.device)[:n_sampled]]
+    n_points = ranks.total(points)
+    if n_points > n_sampled or ranks.size > 1:
+        sample = torch.randperm(n_points, device=points.device)[:n_sampled]
+        points = ranks.picked(points, sample, n_points)
     # scikit-learn's AgglomerativeClustering does the same, its distances on one core.
     tree = hierarchy.ward(torch.pdist(points).cpu().numpy())
     merged = hierarchy.cut_tree(tree, n_clusters)[:, 0]
     labels = torch.from_numpy(merged).to(points.device)
     sums = points.new_zeros(n_clusters, points.shape[1]).index_add_(0, labels, points)
-    return sums / labels.bincount(minlength=n_clusters).unsqueeze(1)
+    means = sums / labels.bincount(minlength=n_clusters).unsqueeze(1)
+    return ranks.from_first(means)  # another machine may join in another order
 
 
 def assign(points: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,11 +6,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-from skdeepcluster._engine.embedding import View
+from skdeepcluster._engine.augment import View
+from skdeepcluster._engine.ranks import ALONE, Ranks
 
 
 class Pass(Protocol):
-    """Embeds all images, as `view` shows them."""
+    """Embeds all images, or a process's share of them, as `view` shows them."""
 
     def __call__(
         self, *, view: View | None = None, first: int | None = None
@@ -18,17 +19,23 @@ class Pass(Protocol):
 
 
 class Memory:
-    """A random view of each image, embedded anew in every epoch."""
+    """A random view of each image, embedded anew in every epoch.
 
-    def __init__(self, embed: Pass, view: View | None) -> None:
-        self.embed, self.view = embed, view
+    Of several processes, each has the embeddings of its share.
+    """
+
+    def __init__(
+        self, embed: Pass, view: View | None, n_images: int, ranks: Ranks = ALONE
+    ) -> None:
+        self.embed, self.view, self.ranks = embed, view, ranks
+        self.own = ranks.share(n_images).rows
 
     def recall(self) -> Tensor:
         """Embeddings of all images, of shape (n_images, n_features)."""
         return self.embed(view=self.view)
 
-    def keep(self, index: Tensor, embeddings: Tensor) -> None:
-        """Keep embeddings that training computed."""
+    def keep(self, batch: Tensor, embeddings: Tensor, n_views: int) -> None:
+        """Keep embeddings of a batch, or a share of it, that training computed."""
 
     def kept(self) -> Tensor | None:
         """The embeddings that are kept, if any."""
@@ -60,10 +67,17 @@ class Bank(Memory):
             self.rows = super().recall()
         return self.rows
 
-    def keep(self, index: Tensor, embeddings: Tensor) -> None:
+    def keep(self, batch: Tensor, embeddings: Tensor, n_views: int) -> None:
         """Replace rows by the mean embedding of each image's views."""
-        if self.rows is not None:
-            keep_means(self.rows, index, embeddings.detach().float())
+        if self.rows is None:
+            return
+        found = embeddings.detach().float()
+        index = batch.repeat(n_views)
+        if self.ranks.size > 1:
+            found = self.ranks.views(found, len(batch), n_views)
+            is_own = (index >= self.own.start) & (index < self.own.stop)
+            index, found = index[is_own] - self.own.start, found[is_own]
+        keep_means(self.rows, index, found)
 
     def kept(self) -> Tensor | None:
         """The rows."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.clustering import Clustering, DivergenceError
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.ranks import Ranks
 from skdeepcluster._engine.runtime import clock
 from skdeepcluster._engine.state import State, restore, state_of
 
@@ -58,7 +59,7 @@ class Recovery:
             yield epoch
             epoch = None
 
-    def final(self, last: Epoch | None) -> tuple[Clustering, Tensor]:
+    def final(self, last: Epoch | None) -> tuple[Clustering, Tensor | None]:
         """Like the loop's; if that diverges, from the state before the last epoch.
 
         Raises
@@ -87,7 +88,8 @@ class Recovery:
             try:
                 self.loop.train(epoch)
                 check_finite(self.loop, epoch)
-                _check([self.loop.embed(first=descent.batch_size)])
+                some = self.loop.embed(first=descent.batch_size)
+                _check([some], self.loop.ranks)
             except DivergenceError:
                 if descent.n_halvings == MOST_HALVINGS:
                     self._give_up()
@@ -113,9 +115,9 @@ def check_finite(loop: Alternation, epoch: Epoch) -> None:
     """Raise DivergenceError if the loss or a weight is not finite."""
     weights = [*loop.backbone.body.state_dict().values()]
     weights += [*loop.backbone.neck.parameters(), *loop.descent.head.parameters()]
-    _check([epoch.total, *weights])
+    _check([epoch.total, *weights], loop.ranks)
 
 
-def _check(tensors: Iterable[Tensor]) -> None:
-    if not all(bool(torch.isfinite(each).all()) for each in tensors):
+def _check(tensors: Iterable[Tensor], ranks: Ranks) -> None:
+    if ranks.any(not all(bool(torch.isfinite(each).all()) for each in tensors)):
         raise DivergenceError

@@ -12,12 +12,15 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from skdeepcluster import _warnings
+from skdeepcluster._engine.ranks import local_rank
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def resolve_device(name: str | torch.device) -> torch.device:
     """The device that `name` asks for; ``"auto"`` is CUDA where there is one.
+
+    Of several processes that torchrun started, each takes a GPU of its own.
 
     Raises
     ------
@@ -26,6 +29,9 @@ def resolve_device(name: str | torch.device) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+        number = local_rank()
+        if name == "cuda" and number is not None:
+            name = f"cuda:{number % torch.cuda.device_count()}"
     try:
         # As on a tensor: which device "cuda" is may change later.
         return torch.empty(0, device=torch.device(name)).device

@@ -55,7 +55,7 @@ def make_loop(digits):
             "images": images,
             "views": Views(view, n_views),
             "embed": pass_,
-            "memory": memory.MEMORIES[cluster_on](pass_, view),
+            "memory": memory.MEMORIES[cluster_on](pass_, view, len(images)),
             "clusterer": Clusterer(4, 5),
             "objective": ClusterClassification(momentum=0.0),
             "sampler": sampling.each_once,

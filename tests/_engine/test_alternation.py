@@ -18,7 +18,7 @@ LABELS = torch.arange(40) % 4
 def test_both_views_of_an_image_get_its_label(make_loop, train):
     """With images of 4 classes that a fixed head tells apart without error."""
     objective = CentroidClassification()
-    loop = make_loop(n_views=2, view=lambda pixels: pixels, objective=objective)
+    loop = make_loop(n_views=2, view=lambda pixels, share: pixels, objective=objective)
     loop.backbone.body.train()
     with torch.no_grad():
         pixels = loop.images.batch(slice(None)).repeat(2, 1, 1, 1)
@@ -36,7 +36,7 @@ def test_swapped_labels_do_not_depend_on_the_clusters(make_loop, train):
     losses = []
     for clusters in (torch.zeros(40, dtype=torch.int64), LABELS):
         objective = SwappedPrediction(n_prototypes=16)
-        loop = make_loop(objective=objective, view=torch.flipud)
+        loop = make_loop(objective=objective, view=lambda pixels, share: pixels.flip(0))
         loop.descent.enter(objective, 4, CPU)
         torch.manual_seed(1)
         losses.append(train(loop, objective, clusters))
@@ -74,7 +74,9 @@ def test_an_objective_says_whether_it_sees_the_neck(make_loop, sees_neck, train)
 def test_an_objective_of_two_stages(make_loop):
     first, second = SwappedPrediction(n_prototypes=16), CentroidClassification()
     loop = make_loop(
-        objective=TwoStages(first, second, 0.5, 0.1, 3), n_epochs=4, view=torch.clone
+        objective=TwoStages(first, second, 0.5, 0.1, 3),
+        n_epochs=4,
+        view=lambda pixels, share: pixels.clone(),
     )
     heads, groups, epochs = [], [], []
     for epoch in Recovery(loop).epochs():
@@ -111,7 +113,7 @@ def test_the_last_clustering_is_as_the_last_stage_wants_it(make_loop):
 def test_only_the_last_clustering_starts_where_it_is_told(make_loop):
     calls = []
 
-    def watched(points, n_clusters):
+    def watched(points, n_clusters, ranks):
         calls.append(n_clusters)
         return points[:n_clusters]
 
@@ -123,9 +125,9 @@ def test_only_the_last_clustering_starts_where_it_is_told(make_loop):
 
 
 def test_views_stand_in_for_new_images(make_loop):
-    loop = make_loop(view=lambda pixels: pixels.flip(3))
+    loop = make_loop(view=lambda pixels, share: pixels.flip(3))
     clustering, points = loop.final(None)
-    flipped = loop.embed(view=lambda pixels: pixels.flip(3))
+    flipped = loop.embed(view=lambda pixels, share: pixels.flip(3))
     torch.testing.assert_close(clustering.stand_ins, F.normalize(flipped))
     assert not torch.allclose(clustering.stand_ins, points)
 

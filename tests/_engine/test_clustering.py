@@ -75,7 +75,7 @@ def test_an_objective_gets_one_cluster_for_ten_images_at_most(wanted, n_images, 
 
 
 def test_k_means_starts_where_it_is_told(points):
-    def first(points, n_clusters):
+    def first(points, n_clusters, ranks):
         return points[:n_clusters].clone()
 
     found = Clusterer(3, 1).cluster(points, init=first)

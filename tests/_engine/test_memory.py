@@ -7,7 +7,7 @@ CPU = torch.device("cpu")
 
 
 def test_the_bank_keeps_the_mean_of_an_images_views(make_loop, train):
-    def two_kinds_of_view(pixels):
+    def two_kinds_of_view(pixels, share):
         two_kinds_of_view.calls += 1
         return pixels if two_kinds_of_view.calls % 2 else -pixels
 
@@ -54,7 +54,7 @@ def test_views_are_embedded_anew_and_images_as_they_are(make_loop):
     pixels = make_loop().memory.recall()
     flipped = make_loop(view=torch.flip, cluster_on="images").memory.recall()
     torch.testing.assert_close(flipped, pixels)
-    views = make_loop(view=lambda images: images.flip(2), cluster_on="views")
+    views = make_loop(view=lambda images, share: images.flip(2), cluster_on="views")
     assert not torch.allclose(views.memory.recall(), pixels)
 
 
