@@ -35,7 +35,7 @@ from skdeepcluster._assembly import (
 )
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._callbacks import learn
-from skdeepcluster._checkpoint import Checkpoint, fingerprint_of
+from skdeepcluster._checkpoint import Checkpoint
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.batch_norm import over_one_rank
@@ -44,6 +44,7 @@ from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.ranks import Ranks, together
 from skdeepcluster._engine.sampling import SAMPLERS
+from skdeepcluster._fingerprint import fingerprint_of
 from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._pretrained import Pretrained
@@ -288,7 +289,8 @@ class DeepClusterCategorizer(
     embedding_ : ndarray of shape (n_samples, n_embedding) or None
         The embedding of the images of `fit`, as `transform` would compute it again;
         float32, 2 KB per image with `small_cnn`. None in a model from a pickle or a
-        file, as neither holds it, until :meth:`extend` is given the images of `fit`.
+        file, as neither holds it, until :meth:`extend` is given the images of `fit`;
+        and, if several processes fitted, in all but the first.
 
     n_new_clusters_ : int
         The number of clusters that the last :meth:`extend` made; like the next three,
@@ -559,9 +561,12 @@ class DeepClusterCategorizer(
         ------
         ValueError
             If the shape is none of these, a pixel is NaN or infinite, there are
-            fewer images than clusters, or parameters contradict each other.
+            fewer images than clusters, or parameters contradict each other. Of several
+            processes: if they were given different images or parameters.
         OSError
             If the folder `checkpoint` cannot be created or written to.
+        RuntimeError
+            Of several processes: if another one has ended.
 
         Warns
         -----
@@ -577,6 +582,14 @@ class DeepClusterCategorizer(
         ConvergenceWarning
             Once, at the end of five epochs or more without a collapse, if hardly
             anything was learnt, or there are far too many or too few clusters.
+
+        Notes
+        -----
+        Where torchrun started several processes, or there is a process group of
+        `torch.distributed`, they fit together: each embeds and clusters its share of
+        the images, and trains on its part of each batch. All of them get the same
+        model. Only the first one warns, calls callbacks and writes checkpoints. All
+        other methods work in each process by itself.
         """
         # A fit that fails leaves no mixed model.
         for name in ("model_", "embedding_", *OF_EXTEND):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -18,25 +17,22 @@ import numpy as np
 import sklearn
 import torch
 from filelock import FileLock
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from sklearn.base import BaseEstimator
 from torch import Tensor
 
 import skdeepcluster
-from skdeepcluster import _parameters, _warnings
+from skdeepcluster import _warnings
 from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.recovery import check_finite
 from skdeepcluster._engine.runtime import first_line
 from skdeepcluster._engine.state import State, restore, state_of
 from skdeepcluster._files import replacing
+from skdeepcluster._fingerprint import content_of
 from skdeepcluster._interruption import TERMINATED, current
-from skdeepcluster._pretrained import Pretrained
 
 if TYPE_CHECKING:
-    from skdeepcluster._categorizer import DeepClusterCategorizer
     from skdeepcluster._learning import Learning
 
 _FORMAT = "skdeepcluster checkpoint"
@@ -44,7 +40,6 @@ _VERSION = 1
 _SUFFIX = ".checkpoint"
 _SECONDS = 600  # between two checkpoints within an epoch
 _ABANDONED = 3600  # seconds after which no fit is writing to a file any more
-_N_HASHED = 4096  # images by which a set is recognised
 _DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
 
 _seen: set[Path] = set()  # folders whose leftovers were reported
@@ -312,93 +307,6 @@ class Checkpoint:
             _warnings.warn(_warnings.unfinished_fits(folder, len(sizes), sum(sizes)))
 
 
-def fingerprint_of(
-    est: DeepClusterCategorizer,
-    rows: NDArray[Any],
-    shape: tuple[int, ...],
-    precision: str,
-    seed: int,
-) -> str:
-    """Identify a fit by its parameters and its images.
-
-    Parameters
-    ----------
-    est : DeepClusterCategorizer
-    rows : ndarray of shape (n_images, n_features)
-    shape : tuple of int
-        Of an image.
-    precision : {"float32", "bfloat16"}
-        What `est.precision` means here.
-    seed : int
-        From `est.random_state`; ignored if that is None, so that any seed matches.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is code without a `checkpoint_name`.
-    """
-    parameters = est.get_params(deep=False)
-    for name in ("checkpoint", "device"):
-        del parameters[name]
-    parameters["precision"] = precision
-    parameters["random_state"] = None if est.random_state is None else seed
-    described = {name: _described(name, each) for name, each in parameters.items()}
-    digest = hashlib.sha256(json.dumps(described, default=_plain).encode())
-    digest.update(digest_of_images(rows, shape))
-    return digest.hexdigest()[:32]
-
-
-def digest_of_images(rows: NDArray[Any], shape: tuple[int, ...]) -> bytes:
-    """Identify a set by its size and some of its images."""
-    some = np.linspace(0, len(rows) - 1, min(len(rows), _N_HASHED)).astype(np.intp)
-    described = [len(rows), shape, rows.dtype.str]
-    digest = hashlib.sha256(json.dumps(described).encode())
-    digest.update(np.ascontiguousarray(rows[some]).data)
-    return digest.digest()
-
-
-def _described(name: str, value: Any) -> Any:
-    """A parameter as JSON has it."""
-    is_object = isinstance(value, BaseEstimator)
-    if not is_object and not callable(value):
-        return value
-    given = getattr(value, "checkpoint_name", None)
-    if is_object and _parameters.is_ours(value):
-        given = type(value).__name__
-    if not isinstance(given, str):
-        raise ValueError(
-            f"{name}={value!r} is code, which cannot be compared with that of an "
-            "unfinished fit: give it an attribute checkpoint_name, a text that you "
-            "change whenever you change the code, or set checkpoint=None."
-        )
-    parameters = value.get_params(deep=False) if is_object else {}
-    if isinstance(value, Pretrained):
-        parameters["weights"] = _digest_of_weights(value.weights)
-    return [given, {key: _described(key, each) for key, each in parameters.items()}]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise ValueError(
-        f"A checkpoint cannot compare {value!r} with other values; use plain values."
-    )
-
-
-def _digest_of_weights(weights: Any) -> str | None:
-    if weights is None:
-        return None
-    digest = hashlib.sha256()
-    if isinstance(weights, Mapping):
-        for name, tensor in sorted(weights.items()):
-            digest.update(name.encode())
-            digest.update(_content(tensor.detach().cpu()).data)
-    else:
-        with open(weights, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-    return digest.hexdigest()
-
-
 def _surroundings(device: torch.device, ranks: Ranks) -> dict[str, Any]:
     """What the rounding of sums depends on."""
     return {
@@ -417,13 +325,8 @@ def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
     found = zlib.crc32(json.dumps(sorted(header.items())).encode())
     for name in sorted(tensors):
         found = zlib.crc32(name.encode(), found)
-        found = zlib.crc32(_content(tensors[name]).data, found)
+        found = zlib.crc32(content_of(tensors[name]).data, found)
     return f"{found:08x}"
-
-
-def _content(tensor: Tensor) -> NDArray[np.uint8]:
-    """The bytes of a tensor on the CPU; NumPy has no bfloat16."""
-    return tensor.reshape(-1).view(torch.uint8).numpy()
 
 
 def _left_in(folder: Path) -> list[Path]:

@@ -8,11 +8,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdeepcluster import _warnings
+from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.clustering import Clustering
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._engine.images import Images
 from skdeepcluster._engine.objective import Objective
+from skdeepcluster._warnings import Followed
 
 _FIRST_JUDGED_EPOCH = 5
+_SMALL_BATCH = 64
 
 
 class Doubts:
@@ -22,10 +26,13 @@ class Doubts:
     ----------
     n_clusters : int
         Number of clusters that were asked for.
+    followed : Followed
+        What need not be tried, see :func:`followed_by`.
     """
 
-    def __init__(self, n_clusters: int) -> None:
+    def __init__(self, n_clusters: int, followed: Followed) -> None:
         self.n_clusters = n_clusters
+        self.followed = followed
         self.collapsed = False
         self.n_halvings = 0
 
@@ -36,17 +43,20 @@ class Doubts:
         found = find_collapse(epoch)
         if found is not None:
             self.collapsed = True
-            _warnings.warn(_warnings.collapse(found), _warnings.CollapseWarning)
+            told = _warnings.collapse(found, self.followed)
+            _warnings.warn(told, _warnings.CollapseWarning)
 
     def of_rate(self, n_halvings: int, learning_rate: float) -> None:
         """Warn once that learning diverged, so that the rate was halved."""
         if n_halvings and not self.n_halvings:
-            _warnings.warn(_warnings.diverged(learning_rate), ConvergenceWarning)
+            told = _warnings.diverged(learning_rate, self.followed)
+            _warnings.warn(told, ConvergenceWarning)
         self.n_halvings = n_halvings
 
     def gave_up(self, n_halvings: int, n_epochs: int) -> None:
         """Warn that learning ended early, because it diverged every time."""
-        _warnings.warn(_warnings.gave_up(n_halvings, n_epochs), ConvergenceWarning)
+        told = _warnings.gave_up(n_halvings, n_epochs, self.followed)
+        _warnings.warn(told, ConvergenceWarning)
 
     def at_the_end(
         self, clustering: Clustering, objective: Objective, loss: float, n_done: int
@@ -54,9 +64,22 @@ class Doubts:
         """Judge the final clusters; see :func:`find_doubt`."""
         if self.collapsed or n_done < _FIRST_JUDGED_EPOCH:
             return
-        doubt = find_doubt(clustering, objective, loss)
+        doubt = find_doubt(clustering, objective, loss, self.followed)
         if doubt is not None:
             _warnings.warn(doubt, ConvergenceWarning)
+
+
+def followed_by(loop: Alternation) -> Followed:
+    """Which advice a fit follows already."""
+    images = loop.images
+    return Followed(
+        few_clusters=loop.clusterer.n_clusters <= 2,
+        small_batches=loop.descent.batch_size <= _SMALL_BATCH,
+        no_augmentation=loop.views.draw is None,
+        # A pretrained network decides for itself.
+        standardized=not isinstance(images, Images) or images.standardize == "dataset",
+        float32=loop.precision == "float32",
+    )
 
 
 def find_collapse(epoch: Epoch) -> str | None:
@@ -76,7 +99,9 @@ def find_collapse(epoch: Epoch) -> str | None:
     return None
 
 
-def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str | None:
+def find_doubt(
+    clustering: Clustering, objective: Objective, loss: float, followed: Followed
+) -> str | None:
     """Say why the final clusters are probably of little use, or None.
 
     Parameters
@@ -87,6 +112,8 @@ def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str
         What was learnt last; of several stages, the last that does not learn clusters.
     loss : float
         Of its last epoch.
+    followed : Followed
+        What need not be tried.
 
     Notes
     -----
@@ -101,7 +128,7 @@ def find_doubt(clustering: Clustering, objective: Objective, loss: float) -> str
     n_clusters = len(sizes)
     guessing = _loss_of_guessing(objective, n_clusters)
     if not objective.learns_clusters and loss > 0.9 * guessing:
-        return _warnings.little_learnt(loss, guessing)
+        return _warnings.little_learnt(loss, guessing, followed)
     median = float(np.median(sizes.cpu().numpy()))
     if median < 5:
         return _warnings.tiny_clusters(n_clusters, median)

@@ -12,24 +12,27 @@ from torch import Tensor
 from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster.metrics import cluster_purity_score
 
+FIGURES = {
+    "loss": (-math.inf, math.inf),
+    "nmi_previous": (0, 1),
+    "purity_previous": (0, 1),
+    "inertia": (0, math.inf),
+    "smallest_cluster": (0, math.inf),
+    "median_cluster": (0, math.inf),
+    "largest_cluster": (0, math.inf),
+    "learning_rate": (0, math.inf),
+    "embed_seconds": (0, math.inf),
+    "cluster_seconds": (0, math.inf),
+    "train_seconds": (0, math.inf),
+}
+"""What is recorded, and its range; NaN of a previous epoch where there is none."""
+
 
 class History:
     """Figures of the epochs done, and the assignment of the last."""
 
     def __init__(self) -> None:
-        self.values: dict[str, list[float]] = {
-            "loss": [],
-            "nmi_previous": [],
-            "purity_previous": [],
-            "inertia": [],
-            "smallest_cluster": [],
-            "median_cluster": [],
-            "largest_cluster": [],
-            "learning_rate": [],
-            "embed_seconds": [],
-            "cluster_seconds": [],
-            "train_seconds": [],
-        }
+        self.values: dict[str, list[float]] = {name: [] for name in FIGURES}
         self.labels: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:

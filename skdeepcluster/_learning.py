@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from skdeepcluster._doubts import Doubts
+from skdeepcluster._doubts import Doubts, followed_by
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.clustering import Clustering
 from skdeepcluster._engine.epoch import Epoch
@@ -37,7 +37,7 @@ class Learning:
         self.loop = loop
         self.stopping = stopping
         self.history = History()
-        self.doubts = Doubts(loop.clusterer.n_clusters)
+        self.doubts = Doubts(loop.clusterer.n_clusters, followed_by(loop))
         self.epoch: Epoch | None = None
         self._recovery = Recovery(loop)
 

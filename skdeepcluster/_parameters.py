@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from skdeepcluster import objectives
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._pretrained import Pretrained, check_pretrained
+from skdeepcluster._rules import check_names
 from skdeepcluster._stopping import Stability
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def from_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    KeyError, TypeError, AttributeError
+    KeyError, TypeError, ValueError, AttributeError
         If they are not what `to_json` writes.
     """
     found = {name: _rebuilt(value) for name, value in parameters.items()}
@@ -147,6 +148,9 @@ def _plain(value: Any) -> Any:
 
 def _rebuilt(value: Any) -> Any:
     if isinstance(value, dict):
+        check_names(value, ("class", "parameters"), "property of an object")
+        if value["class"] not in _CLASSES:
+            raise ValueError(f"there is no object {value['class']!r:.50}")
         parameters = {
             name: _rebuilt(each) for name, each in value["parameters"].items()
         }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,8 +12,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _model_file, _names, _parameters
+from skdeepcluster._attributes import check_attributes
 from skdeepcluster._engine import runtime
 from skdeepcluster._engine.state import below
+from skdeepcluster._history import FIGURES
+from skdeepcluster._rules import Rule, check_all
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -23,46 +25,20 @@ if TYPE_CHECKING:
 else:
     BaseEstimator = object
 
+_PARTS = ("parameters", "attributes")
+_MAPPING = Rule("a mapping", lambda value: type(value) is dict)
+_VALUES = (
+    "inertia_",
+    "n_epochs_",
+    "n_features_in_",
+    "n_fit_clusters_",
+    "pretrained_",
+    "reader_",
+)
 _ARRAYS = ("labels_", "last_epoch_labels_")
 _ARRAYS_OF_EXTEND = ("new_labels_", "new_outliers_")
 OF_EXTEND = (*_ARRAYS_OF_EXTEND, "n_new_clusters_", "new_embedding_")
 """Attributes that only `extend` sets."""
-_READER = {"image_size": "auto", "channels": 1, "frames": "first", "window": "series"}
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _is_sum(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < math.inf
-
-
-def _is_reader(value: Any) -> bool:
-    """Whether it is None or settings; ValueError if one has a wrong value."""
-    if not isinstance(value, dict):
-        return value is None
-    from skdeepcluster.archive._options import check_options
-
-    check_options(**_READER | value)
-    return True
-
-
-def _is_origin(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return value is None
-    return all(isinstance(each, str | None) for each in value.values())
-
-
-# What is saved as JSON, and whether a value can be one of it.
-_VALUES: dict[str, Callable[[Any], bool]] = {
-    "inertia_": _is_sum,
-    "n_epochs_": _is_count,
-    "n_fit_clusters_": _is_count,
-    "n_features_in_": _is_count,
-    "pretrained_": _is_origin,
-    "reader_": _is_reader,
-}
 
 
 class SavingMixin(BaseEstimator):
@@ -157,68 +133,38 @@ class SavingMixin(BaseEstimator):
             If it cannot be read.
         """
         stored = _model_file.read(path)
+        document = stored.document
         try:
-            est = cls(**_parameters.from_json(stored.document["parameters"]))
+            check_all(document, dict.fromkeys(_PARTS, _MAPPING), "part")
+            est = cls(**_parameters.from_json(document["parameters"]))
             est._validate_params()
             _parameters.check_parts(est)
             est.model_ = stored.model
-            est._restore(stored.arrays, stored.document["attributes"])
+            est._restore(stored.arrays, document["attributes"])
         except _model_file.DAMAGED as error:
             raise _model_file.damaged(path, error) from error
         est.model_ = est.model_.to(runtime.device_or_cpu(est.device))
         return est
 
     def _restore(
-        self, arrays: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]
+        self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]
     ) -> None:
         """Take the attributes that :meth:`save` wrote beside the model."""
-        for name, is_possible in _VALUES.items():
-            if not is_possible(attributes[name]):
-                raise ValueError(f"{name} cannot be {attributes[name]!r:.50}")
-            setattr(self, name, attributes[name])
-        for name in _ARRAYS:
-            labels = arrays[name]
-            if labels.ndim != 1 or labels.dtype != np.int64 or (labels < 0).any():
-                raise ValueError(f"{name} does not hold labels")
-            setattr(self, name, labels)
-        if (self.labels_ >= self.n_clusters_).any():
-            raise ValueError("labels_ has clusters that do not exist")
-        if not 1 <= self.n_fit_clusters_ <= self.n_clusters_:
-            raise ValueError("n_fit_clusters_ does not fit the clusters")
-        if "n_new_clusters_" in attributes:
-            self._restore_extended(arrays, attributes["n_new_clusters_"])
-        if self.n_features_in_ != math.prod(self.image_shape_):
-            raise ValueError("n_features_in_ does not fit the images")
-        if "feature_names_in_" in attributes:
-            names = attributes["feature_names_in_"]
-            if type(names) is not list or {type(name) for name in names} != {str}:
-                raise ValueError("feature_names_in_ are not names")
-            if len(names) != self.n_features_in_:
-                raise ValueError("feature_names_in_ do not fit the images")
-            self.feature_names_in_ = np.array(names, dtype=object)
-        self.names_ = _names.from_json(attributes["names_"], self.n_clusters_)
-        self.history_ = below("history_.", arrays)
-        if any(row.shape != (self.n_epochs_,) for row in self.history_.values()):
-            raise ValueError("history_ does not have a value for each of n_epochs_")
+        check_attributes(values, arrays, self.model_)
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.names_ = _names.from_json(values["names_"], self.n_clusters_)
+        if "feature_names_in_" in values:
+            names = np.array(values["feature_names_in_"], dtype=object)
+            self.feature_names_in_ = names
+        history = below("history_.", arrays)
+        self.history_ = {name: history[name] for name in FIGURES}
+        for name in (*_ARRAYS, *_ARRAYS_OF_EXTEND):
+            if name in arrays:
+                setattr(self, name, arrays[name])
         self.embedding_ = None
-
-    def _restore_extended(
-        self, arrays: Mapping[str, NDArray[Any]], n_new_clusters: Any
-    ) -> None:
-        """Take the attributes that :meth:`extend` set."""
-        labels, outliers = (arrays[name] for name in _ARRAYS_OF_EXTEND)
-        made_later = self.n_clusters_ - self.n_fit_clusters_
-        if not _is_count(n_new_clusters) or n_new_clusters > made_later:
-            raise ValueError(f"n_new_clusters_ cannot be {n_new_clusters!r:.50}")
-        if labels.ndim != 1 or labels.dtype != np.int64:
-            raise ValueError("new_labels_ does not hold labels")
-        if (labels < 0).any() or (labels >= self.n_clusters_).any():
-            raise ValueError("new_labels_ has clusters that do not exist")
-        if outliers.shape != labels.shape or outliers.dtype != np.bool_:
-            raise ValueError("new_outliers_ does not fit new_labels_")
-        self.n_new_clusters_ = n_new_clusters
-        self.new_labels_, self.new_outliers_ = labels, outliers
-        self.new_embedding_ = None
+        if "n_new_clusters_" in values:
+            self.new_embedding_ = None
 
     def __getstate__(self) -> dict[str, Any]:
         """The state on the CPU, for machines without a GPU."""

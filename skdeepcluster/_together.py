@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from skdeepcluster._checkpoint import digest_of_images
 from skdeepcluster._engine.ranks import Ranks
+from skdeepcluster._fingerprint import digest_of_images
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
-# A process may have another device, and rank 0's seed counts.
-_OWN = {"device", "random_state"}
+# On another machine the same folder may have another path. The first one's seed counts.
+_OWN = {"checkpoint", "device", "random_state"}
 
 
 @contextmanager

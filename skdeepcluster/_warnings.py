@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import sklearn
@@ -30,23 +31,42 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def collapse(found: str) -> str:
+class Followed(NamedTuple):
+    """Which advice a fit follows already, so that no warning gives it."""
+
+    few_clusters: bool = False
+    """There are only two."""
+    small_batches: bool = False
+    """`batch_size` is at most 64."""
+    no_augmentation: bool = False
+    standardized: bool = False
+    """Over the whole set."""
+    float32: bool = False
+
+
+def collapse(found: str, followed: Followed) -> str:
     """Clusters have become meaningless; `found` names the sign of it."""
+    advice = {
+        "smaller batches (batch_size=64)": followed.small_batches,
+        "another learning_rate": False,
+        "milder augmentation": followed.no_augmentation,
+        "fewer clusters": followed.few_clusters,
+        "standardize='dataset'": followed.standardized,
+    }
+    new = ", ".join(text for text, is_followed in advice.items() if not is_followed)
     return (
-        f"The clusters seem to have collapsed: {found}. Try smaller batches "
-        "(batch_size=64), another learning_rate, milder augmentation, fewer clusters, "
-        "standardize='dataset' or the defaults, which collapse least. If nearly all "
-        "images are alike, this is expected."
+        f"The clusters seem to have collapsed: {found}. Try {new} or the defaults, "
+        "which collapse least. If nearly all images are alike, this is expected."
     )
 
 
-def little_learnt(loss: float, guessing: float) -> str:
+def little_learnt(loss: float, guessing: float, followed: Followed) -> str:
     """The loss of the last epoch is nearly that of guessing, in nats."""
+    milder = "" if followed.no_augmentation else " Otherwise try milder augmentation."
     return (
         f"Little was learnt: the loss is {loss:.2f}, and that of guessing is "
         f"{guessing:.2f}. With few images an epoch has few steps: raise n_epochs or "
-        "lower batch_size. Otherwise try milder augmentation; pure noise cannot be "
-        "learnt."
+        f"lower batch_size.{milder} Pure noise cannot be learnt."
     )
 
 
@@ -68,23 +88,25 @@ def mixed_clusters(n_clusters: int, share: float) -> str:
     )
 
 
-def diverged(learning_rate: float) -> str:
+def diverged(learning_rate: float, followed: Followed) -> str:
     """An epoch was repeated with half of this learning rate."""
+    precision = "" if followed.float32 else " or precision='float32'"
     return (
         "Learning diverged: a loss, a weight or an embedding was not finite. The epoch "
         f"was repeated with half of learning_rate={learning_rate}, and fit continues "
-        "at that rate; history_ shows the rates. A lower learning_rate or "
-        "precision='float32' may avoid this."
+        f"at that rate; history_ shows the rates. A lower learning_rate{precision} may "
+        "avoid this."
     )
 
 
-def gave_up(n_halvings: int, n_epochs: int) -> str:
+def gave_up(n_halvings: int, n_epochs: int, followed: Followed) -> str:
     """Learning diverged however often the rate was halved."""
+    precision = "" if followed.float32 else ", precision='float32'"
     tried = f", even with the rate halved {n_halvings} times," if n_halvings else ""
     return (
         f"Learning diverged{tried} and stopped; the model is the one after "
-        f"{n_epochs} epochs. Try a much lower learning_rate, precision='float32' or "
-        "another standardize."
+        f"{n_epochs} epochs. Try a much lower learning_rate{precision} or another "
+        "standardize."
     )
 
 

@@ -1,11 +1,14 @@
 import re
+import warnings
 
 import pytest
 import torch
 
-from skdeepcluster._doubts import find_collapse, find_doubt
+from skdeepcluster import Augmentation, CollapseWarning, DeepClusterCategorizer
+from skdeepcluster._doubts import Doubts, find_collapse, find_doubt, followed_by
 from skdeepcluster._engine.clustering import Clustering
 from skdeepcluster._engine.epoch import Epoch
+from skdeepcluster._warnings import Followed
 from skdeepcluster.objectives import Objective, Stage, SwappedPrediction
 
 
@@ -38,7 +41,7 @@ def test_what_tells_that_clusters_are_of_little_use(
         whitening=None,
         spread=float(n),
     )
-    doubt = find_doubt(clustering, SwappedPrediction(512), loss)
+    doubt = find_doubt(clustering, SwappedPrediction(512), loss, Followed())
     if expected is None:
         assert doubt is None
     else:
@@ -55,7 +58,7 @@ def test_a_loss_of_which_nothing_is_known_is_not_judged():
     )
     epoch = epoch_of(Objective(), clustering, 1e9)
     assert find_collapse(epoch) is None
-    assert find_doubt(clustering, Objective(), 1e9) is None
+    assert find_doubt(clustering, Objective(), 1e9, Followed()) is None
 
 
 @pytest.mark.parametrize(("n_filled", "is_collapse"), [(7, True), (60, False)])
@@ -70,3 +73,74 @@ def test_clusters_that_have_no_images_any_more(n_filled, is_collapse):
     found = find_collapse(epoch_of(SwappedPrediction(), clustering, 1.0))
     expected = "only 7 of 104 clusters have images" if is_collapse else None
     assert found == expected
+
+
+class _LoopMadeError(Exception):
+    pass
+
+
+@pytest.fixture
+def loop_of(digits, monkeypatch):
+    """Gives the loop that an estimator would learn with."""
+
+    def make(**parameters):
+        made = []
+
+        def note(loop, stopping):
+            made.append(loop)
+            raise _LoopMadeError
+
+        monkeypatch.setattr("skdeepcluster._categorizer.Learning", note)
+        with pytest.raises(_LoopMadeError):
+            DeepClusterCategorizer(**parameters).fit(digits[0])
+        return made[0]
+
+    return make
+
+
+ALL_FOLLOWED = {
+    "n_clusters": 2,
+    "batch_size": 64,
+    "augmentation": False,
+    "standardize": "dataset",
+    "precision": "float32",
+}
+NONE_FOLLOWED = {
+    "n_clusters": 3,
+    "batch_size": 65,
+    "augmentation": Augmentation(),
+    "standardize": "image",
+    "precision": "bfloat16",
+}
+ADVICE = {
+    "n_clusters": "fewer clusters",
+    "batch_size": "batch_size=64",
+    "augmentation": "milder augmentation",
+    "standardize": "standardize='dataset'",
+    "precision": "precision='float32'",
+}
+
+
+@pytest.mark.parametrize("other", ADVICE)
+def test_no_advice_that_is_followed_already(other, loop_of):
+    """Only what one parameter still allows is advised, and that always."""
+    loop = loop_of(**ALL_FOLLOWED | {other: NONE_FOLLOWED[other]})
+    doubts = Doubts(loop.clusterer.n_clusters, followed_by(loop))
+    clustering = Clustering(
+        labels=torch.zeros(100, dtype=torch.int64),
+        distances=torch.full((100,), 0.1),
+        centroids=torch.zeros(2, 2),
+        whitening=None,
+        spread=100.0,
+    )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        doubts.after(epoch_of(SwappedPrediction(), clustering, 1.0), 5)
+        doubts.of_rate(1, 0.1)
+        doubts.gave_up(3, 7)
+    assert told[0].category is CollapseWarning
+    assert "another learning_rate" in str(told[0].message)
+    little_learnt = find_doubt(clustering, SwappedPrediction(), 99.0, doubts.followed)
+    text = " ".join([*(str(each.message) for each in told), little_learnt])
+    given = {name for name, advice in ADVICE.items() if advice in text}
+    assert given == {other}

@@ -15,7 +15,7 @@ from skdeepcluster import Augmentation, DeepClusterCategorizer, Stability
 from skdeepcluster._engine.backbones import Architecture
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.runtime import NothingDrawn
-from skdeepcluster._model_file import PROBED
+from skdeepcluster._model_parts import PROBED
 from skdeepcluster.objectives import SwappedPrediction
 
 ATTRIBUTES = [
@@ -267,6 +267,10 @@ def unknown_object(header, model, tensors):
     model["document"]["parameters"]["objective"] = objective
 
 
+def more_of_an_object(header, model, tensors):
+    model["document"]["parameters"]["augmentation"]["x"] = "y"
+
+
 def another_objects_place(header, model, tensors):
     stopping = {"class": "Augmentation", "parameters": {}}
     model["document"]["parameters"]["stopping"] = stopping
@@ -446,8 +450,63 @@ def huge_vectors(header, model, tensors):
     model["model"].update(shape=[2**20], size=[32, 2**20])
 
 
-def two_histories(header, model, tensors):
-    tensors["history_.loss"] = torch.zeros(9)
+def array(name, change):
+    """What changes an attribute that is an array, or makes one."""
+
+    def changed(header, model, tensors):
+        tensors[name] = change(tensors.get(name))
+
+    changed.__name__ = name
+    return changed
+
+
+def without(name):
+    """What takes an attribute away, be it JSON or an array."""
+
+    def change(header, model, tensors):
+        model["document"]["attributes"].pop(name, None)
+        tensors.pop(name, None)
+
+    change.__name__ = f"without {name}"
+    return change
+
+
+def more(place, name):
+    """What puts something unknown into a part of the JSON."""
+
+    def change(header, model, tensors):
+        part = {"header": header, "model": model["model"]} | model["document"]
+        part |= {"document": model["document"], "novelty": model["model"]["novelty"]}
+        part[place][name] = "x"
+
+    change.__name__ = f"{place}.{name}"
+    return change
+
+
+def architecture(**parts):
+    """What changes what the network is built from."""
+
+    def change(header, model, tensors):
+        model["model"]["architecture"] |= parts
+
+    change.__name__ = f"architecture.{'-'.join(parts)}"
+    return change
+
+
+def odd_channels(header, model, tensors):
+    model["model"]["shape"] = [8, 8, 7]
+
+
+def unknown_weight(header, model, tensors):
+    tensors["model.network.\x1b[2J"] = torch.zeros(1)
+
+
+def no_number_of_a_terminal(header, model, tensors):
+    tensors["model.\x1b[2J"] = torch.full((1,), torch.nan)
+
+
+def lone_centroid(header, model, tensors):
+    tensors["model.centroids"] = torch.tensor(0.5)
 
 
 def novelty(**parts):
@@ -480,13 +539,20 @@ def extended(**values):
     ("change", "message"),
     [
         (no_format, "is not a skdeepcluster model"),
+        (more("header", "x"), r"damaged .*no entry of the header 'x'"),
+        (more("model", "x"), r"damaged .*no property of a model 'x'"),
+        (more("novelty", "x"), r"damaged .*no property of novelty 'x'"),
+        (more("document", "x"), r"damaged .*no part 'x'"),
+        (more("attributes", "run"), r"damaged .*no attribute 'run'"),
+        (more("attributes", "model_"), r"damaged .*no attribute 'model_'"),
         (newer, "format version '4'.*install a newer skdeepcluster"),
         (older, "format version 1.* no longer supported: fit again"),
         (no_model, "is a damaged skdeepcluster model"),
         (no_document, "is a damaged skdeepcluster model"),
         (builds_from_a_file, "is a damaged skdeepcluster model"),
         (unknown_parameter, "is a damaged skdeepcluster model"),
-        (unknown_object, "is a damaged skdeepcluster model"),
+        (unknown_object, r"damaged skdeepcluster model .*no object 'Popen'"),
+        (more_of_an_object, r"damaged .*no property of an object 'x'"),
         (another_objects_place, "is a damaged skdeepcluster model"),
         (bad_backbone, "is a damaged skdeepcluster model.*no backbone 'get_model'"),
         (network_of_the_hub, "is a damaged .*is not the name of a network"),
@@ -505,7 +571,7 @@ def extended(**values):
         (odd_count, "is a damaged skdeepcluster model"),
         (reads_elsewhere, "is a damaged skdeepcluster model"),
         (bad_parameter, "is a damaged skdeepcluster model"),
-        (no_parameters, "is a damaged skdeepcluster model"),
+        (no_parameters, r"damaged .*lacks the part 'parameters'"),
         (no_network, "is a damaged skdeepcluster model"),
         (wrong_centroids, "is a damaged skdeepcluster model"),
         (wrong_layer, "is a damaged skdeepcluster model"),
@@ -525,32 +591,44 @@ def extended(**values):
         (novelty(limits=[0.5]), r"damaged .*novelty cannot have the distances"),
         (novelty(limits=[0.5, float("inf")]), r"damaged .*novelty cannot have"),
         (novelty(limits=None), "is a damaged skdeepcluster model"),
-        (attribute("n_fit_clusters_", 0), r"damaged .*n_fit_clusters_ does not fit"),
-        (attribute("n_fit_clusters_", 99), r"damaged .*n_fit_clusters_ does not fit"),
+        (attribute("n_fit_clusters_", 0), r"damaged .*n_fit_clusters_ cannot be 0; it"),
+        (attribute("n_fit_clusters_", 99), r"damaged .*a whole number from 1 to 10\)"),
         (attribute("n_new_clusters_", 0), "is a damaged skdeepcluster model"),
         (extended(n_new_clusters_=7), r"damaged .*n_new_clusters_ cannot be 7"),
-        (extended(labels=torch.full((3,), 99)), r"damaged .*new_labels_ has clusters"),
-        (extended(labels=torch.zeros(3)), r"damaged .*new_labels_ does not hold"),
-        (extended(outliers=torch.zeros(3)), r"damaged .*new_outliers_ does not fit"),
+        (extended(labels=torch.full((3,), 99)), r"damaged .*new_labels_ cannot be"),
+        (extended(labels=torch.zeros(3)), r"damaged .*new_labels_ cannot be"),
+        (extended(outliers=torch.zeros(3)), r"damaged .*new_outliers_ cannot be"),
+        (extended(outliers=torch.zeros(2).bool()), r"damaged .*it has to be 3 finite"),
+        (extended(n_new_clusters_=False), r"damaged .*n_new_clusters_ cannot be False"),
         (attribute("n_epochs_", "x"), r"damaged .*n_epochs_ cannot be 'x'"),
         (attribute("n_epochs_", True), r"damaged .*n_epochs_ cannot be True"),
-        (attribute("n_epochs_", 7), r"damaged .*history_"),
+        (attribute("n_epochs_", 7), r"damaged .*history_.loss .*has to be 7 finite"),
+        (without("inertia_"), r"damaged .*lacks the attribute 'inertia_'"),
+        (without("labels_"), r"damaged .*lacks the array 'labels_'"),
+        (without("history_.loss"), r"damaged .*lacks the array 'history_.loss'"),
+        (attribute("inertia_", 3), r"damaged .*inertia_ cannot be 3; .*a float from 0"),
+        (attribute("inertia_", -0.5), r"damaged .*inertia_ cannot be -0.5"),
+        (attribute("pretrained_", {"x": "y"}), r"damaged .*a library and a licence"),
+        (attribute("pretrained_", {"library": 3, "licence": None}), r"cannot be"),
         (attribute("inertia_", None), r"damaged .*inertia_ cannot be None"),
         (attribute("inertia_", float("nan")), r"damaged .*inertia_ cannot be nan"),
         (attribute("n_features_in_", 64.0), r"damaged .*n_features_in_ cannot be"),
         (attribute("reader_", []), r"damaged .*reader_ cannot be \[\]"),
         (attribute("reader_", {"image_size": -5}), r"damaged .*image_size=-5"),
         (attribute("reader_", {"window": "x"}), r"damaged .*window='x'"),
-        (attribute("feature_names_in_", [[1], 2]), r"damaged .*are not names"),
-        (attribute("feature_names_in_", "a" * 64), r"damaged .*are not names"),
-        (attribute("feature_names_in_", ["a"]), r"damaged .*do not fit the images"),
+        (attribute("reader_", {"channels": True}), r"damaged .*channels=True"),
+        (attribute("feature_names_in_", [1] * 64), r"damaged .*has to be 64 names"),
+        (attribute("feature_names_in_", "a" * 64), r"damaged .*has to be 64 names"),
+        (attribute("feature_names_in_", ["a"]), r"damaged .*has to be 64 names"),
+        (attribute("names_", [[True, "a"]]), r"damaged .*a cluster and its name"),
+        (attribute("names_", "ab"), r"damaged .*a cluster and its name"),
         (attribute("names_", [[0, "a"], [0, "b"]]), r"damaged .*two names"),
         (odd_layer, r"damaged .*there is no layer 'x'"),
-        (weight(torch.nan), r"damaged .*features.0.weight has values .* not finite"),
-        (weight(torch.inf), r"damaged .*features.0.weight has values .* not finite"),
+        (weight(torch.nan), r"damaged .*features.0.weight' has values .* not finite"),
+        (weight(torch.inf), r"damaged .*features.0.weight' has values .* not finite"),
         (weight(1e300, torch.float64), r"damaged .*has values .* not finite"),
         (weight(1, torch.complex64), r"damaged .*has values .* not finite"),
-        (no_spread, r"damaged .*pixel_std has values .* not finite"),
+        (no_spread, r"damaged .*'pixel_std' has values .* not finite"),
         (negative_spread, r"damaged .*spread of the pixels is below 0"),
         (whole_spread, r"damaged .*spread .* is not float64"),
         (whitening(torch.zeros(3), torch.zeros(8, 512)), r"damaged .*does not fit"),
@@ -564,7 +642,32 @@ def extended(**values):
         (huge_size, r"damaged .*\(20000, 20000\); 4,096 a side is the most"),
         (long_size, r"damaged .*\(32, 4097\); 4,096 a side is the most"),
         (huge_vectors, r"damaged .*4,096 a side is the most"),
-        (two_histories, r"damaged .*history_"),
+        (lone_centroid, "is a damaged skdeepcluster model"),
+        (odd_channels, r"damaged .*\(8, 8, 7\) cannot be resized"),
+        (unknown_weight, r"damaged .*no weight '\\x1b\[2J'"),
+        (no_number_of_a_terminal, r"damaged .*'\\x1b\[2J' has values .* not finite"),
+        (weight(1, torch.float64), r"damaged .*float64 .* has to be torch.float32"),
+        (architecture(sobel=None), r"damaged .*sobel cannot be None"),
+        (architecture(projection=10**9), r"damaged .*projection=1000000000 does not"),
+        (architecture(projection=True), r"damaged .*projection=True does not fit"),
+        (array("x", lambda _: torch.zeros(3)), r"damaged .*there is no array 'x'"),
+        (array("model.x", lambda _: torch.zeros(3)), r"damaged .*no tensor 'x'"),
+        (
+            array("model.pixel_mean", lambda _: torch.zeros(3)),
+            r"no tensor 'pixel_mean'",
+        ),
+        (array("history_.x", lambda _: torch.zeros(2)), r"no array 'history_.x'"),
+        (array("history_.loss", lambda _: torch.zeros(9)), r"damaged .*history_.loss"),
+        (array("history_.loss", lambda a: a.to(torch.complex64)), r"damaged .*complex"),
+        (array("history_.loss", lambda a: a.bool()), r"damaged .*cannot be bool"),
+        (array("history_.loss", lambda a: a * torch.nan), r"damaged .*nan to nan"),
+        (array("history_.inertia", lambda a: a * torch.inf), r"damaged .*inf to inf"),
+        (array("history_.largest_cluster", lambda a: -a), r"damaged .*from 0 to inf"),
+        (array("history_.nmi_previous", lambda a: a + 9), r"damaged .*from 0 to 1"),
+        (array("labels_", lambda a: a[:0]), r"damaged .*labels_ cannot be"),
+        (array("labels_", lambda a: a - 1), r"damaged .*labels_ cannot be"),
+        (array("last_epoch_labels_", lambda a: a[1:]), r"damaged .*last_epoch_labels_"),
+        (array("last_epoch_labels_", lambda a: a + 200), r"damaged .*from 0 to 199"),
     ],
 )
 def test_files_that_were_tampered_with(change, message, fitted, path):
@@ -572,6 +675,17 @@ def test_files_that_were_tampered_with(change, message, fitted, path):
     rewrite(path, change)
     with pytest.raises(ValueError, match=message):
         DeepClusterCategorizer.load(path)
+
+
+def test_no_text_of_a_file_reaches_the_terminal(fitted, path):
+    """Such as what clears the screen; here, in a header that is no valid JSON."""
+    fitted.save(path)
+    whole = path.read_bytes()
+    assert whole.count(b'"dtype":"I64"') > 1
+    path.write_bytes(whole.replace(b'"dtype":"I64"', b'"dtype":"\x9b2J"'))
+    with pytest.raises(ValueError, match="not a skdeepcluster model") as caught:
+        DeepClusterCategorizer.load(path)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("part", ["network.fc.0.weight", "whitening.components"])

@@ -11,17 +11,21 @@ ROOT = Path(skdeepcluster.__file__).parent
 
 ABOVE_THE_ENGINE = [
     "_assembly",
+    "_attributes",
     "_augmentation",
     "_callbacks",
     "_categorizer",
     "_checkpoint",
     "_doubts",
+    "_fingerprint",
     "_history",
     "_learning",
     "_model_file",
+    "_model_parts",
     "_parameters",
     "_saving",
     "_stopping",
+    "_together",
     "_validation",
     "metrics",
     "objectives",
@@ -38,13 +42,19 @@ FORBIDDEN = {
     "metrics": ["_engine", "_categorizer", "review", "archive", "cli"],
     "objectives": ["_categorizer", "_model_file", "review", "archive", "cli"],
     "_names": ["_engine", *ABOVE_THE_ENGINE, "torch"],
+    "_attributes": ["_categorizer", "objectives", "review", "archive", "cli"],
     "_model_file": ["_categorizer", "objectives", "review", "archive", "cli"],
+    "_model_parts": ["_categorizer", "objectives", "review", "archive", "cli"],
+    "_reader_options": ["_engine", *ABOVE_THE_ENGINE, "torch"],
+    "_saving": ["_categorizer", "review", "archive", "cli"],
     "_majority": ["_engine", *ABOVE_THE_ENGINE, "torch"],
     "_doubts": ["_categorizer", "review", "archive", "cli"],
     "_categorizer": ["review", "archive", "cli"],
     "_checkpoint": ["_categorizer", "objectives", "review", "archive", "cli"],
+    "_fingerprint": ["_categorizer", "objectives", "review", "archive", "cli"],
     "_interruption": ["_engine", *ABOVE_THE_ENGINE, "torch"],
     "_results": ["cli", "torch"],
+    "_together": ["_categorizer", "objectives", "review", "archive", "cli"],
     "review": ["archive", "cli", "_results"],
 }
 
@@ -86,6 +96,14 @@ def test_nothing_imports_the_command_line():
     for file in ROOT.rglob("*.py"):
         if file.parent.name != "cli":
             assert "skdeepcluster.cli" not in set(imports_at_run_time(file)), file
+
+
+def test_one_file_of_the_engine_talks_to_other_processes():
+    for file in ROOT.rglob("*.py"):
+        if file.parent.name == "cli" or file.name == "ranks.py":
+            continue
+        names = set(imports_at_run_time(file))
+        assert not any(name.startswith("torch.distributed") for name in names), file
 
 
 def test_files_hold_one_idea():

@@ -34,7 +34,6 @@ from skdeepcluster.review import TrainingHistoryDisplay
 
 figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
 TrainingHistoryDisplay.from_estimator(good, monitor=monitor, axes=axes.ravel())
-axes[1, 1].set_ylim(top=1.5 * good.history_["largest_cluster"].max())
 plt.show()
 
 # %%

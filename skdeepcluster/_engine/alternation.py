@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from skdeepcluster._engine.augment import Views
 from skdeepcluster._engine.backbones import Backbone
-from skdeepcluster._engine.clustering import (
-    Clusterer,
-    Clustering,
-    DivergenceError,
-    held_out,
-    on_sphere,
-)
+from skdeepcluster._engine.clustering import Clusterer, Clustering, DivergenceError
 from skdeepcluster._engine.descent import Descent
 from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.frozen import Features, KeptViews
@@ -53,12 +47,7 @@ class Alternation:
         stage = self.objective.stage(number, self.descent.n_epochs)
         n_clusters = self.clusterer.number(stage.n_clusters, len(self.images))
         self.descent.enter(stage.objective, n_clusters, device)
-        if not self.ranks.agree(torch.get_rng_state().numpy().tobytes()):
-            raise RuntimeError(
-                "The processes of this fit have drawn different numbers of random "
-                "numbers, so that they no longer learn the same: something in the "
-                "objective or the sampler draws as many as a process has images."
-            )
+        self.ranks.check_random_state()
         embeddings = self.memory.recall()
         embedded = clock(device)
         clustering = self.clusterer.cluster(
@@ -85,16 +74,11 @@ class Alternation:
         device, ranks = self.images.device, self.ranks
         n_views = self.views.number(objective.n_views)
         batches = self.descent.batches(epoch.drawn)[epoch.n_steps :]
-        shares = [ranks.share(len(batch)) for batch in batches]
-        own = [batch[share.rows] for batch, share in zip(batches, shares, strict=True)]
-        for batch, share, pixels in zip(
-            batches, shares, self.images.batches(own), strict=True
-        ):
-            pixels = self.views(pixels, n_views, share)
-            with (
-                autocast(device, self.precision),
-                ranks.by_itself(device, epoch.number, epoch.n_steps),
-            ):
+        own = [ranks.part(batch) for batch in batches]
+        for batch, pixels in zip(batches, self.images.batches(own), strict=True):
+            pixels = self.views(pixels, n_views, ranks.share(len(batch)))
+            where = epoch.number, epoch.n_steps
+            with autocast(device, self.precision), ranks.by_itself(device, *where):
                 embeddings = body(pixels)
                 logits = head(neck(embeddings) if objective.sees_neck else embeddings)
             # Each process computes the loss of the whole batch, whatever it may be.
@@ -116,10 +100,7 @@ class Alternation:
         return epoch.n_steps == len(self.descent.batches(epoch.drawn))
 
     def final(self, last: Epoch | None) -> tuple[Clustering, Tensor | None]:
-        """The final clusters of the images as they are, and their embeddings.
-
-        Of several processes, only the first has the embeddings, which are large.
-        """
+        """The final clusters of the images as they are, and their embeddings."""
         n_epochs = max(1, self.descent.n_epochs)
         stage = self.objective.stage(0, n_epochs) if last is None else last.stage
         self.memory.drop()
@@ -129,12 +110,6 @@ class Alternation:
             spherical=stage.objective.spherical,
             init=self.clusterer.final_init,
         )
-        points = on_sphere(embeddings, clustering.whitening)
-        if self.views.draw is None:
-            stand_ins = held_out(points, clustering, self.ranks)
-        else:
-            views = self.embed(view=self.views.draw)
-            stand_ins = on_sphere(views, clustering.whitening)
-        n = len(self.images)
-        clustering = replace(clustering, stand_ins=self.ranks.to_first(stand_ins, n))
-        return clustering, self.ranks.to_first(points, n)
+        view = self.views.draw
+        views = None if view is None else self.embed(view=view)
+        return self.clusterer.finish(clustering, embeddings, views)

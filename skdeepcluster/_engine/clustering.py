@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -171,3 +171,30 @@ class Clusterer:
         n = ranks.total(points)
         labels, distances = ranks.rows(labels, n), ranks.rows(distances, n)
         return Clustering(labels, distances, centroids, whitening, spread)
+
+    def finish(
+        self, clustering: Clustering, embeddings: Tensor, views: Tensor | None
+    ) -> tuple[Clustering, Tensor | None]:
+        """Add stand-ins for new images, and normalise the embeddings.
+
+        Both are large: of several processes, each gives its share, and only the first
+        gets them.
+
+        Parameters
+        ----------
+        clustering : Clustering
+            Of the embeddings.
+        embeddings : Tensor of shape (n_images, n_features)
+            Of the images as they are.
+        views : Tensor of shape (n_images, n_features) or None
+            Embeddings of a view of each, if there are views.
+        """
+        points = on_sphere(embeddings, clustering.whitening)
+        if views is None:
+            stand_ins = held_out(points, clustering, self.ranks)
+        else:
+            stand_ins = on_sphere(views, clustering.whitening)
+        n, to_first = len(clustering.labels), self.ranks.to_first
+        return replace(clustering, stand_ins=to_first(stand_ins, n)), to_first(
+            points, n
+        )

@@ -140,7 +140,7 @@ class Images:
 
     def _standardized(self, rows: Tensor) -> Tensor:
         """Rows of float32 or float64, written over: new ones would cost more."""
-        if self.standardize == "image":
+        if self.standardize == "image" and len(rows):
             std, mean = torch.std_mean(rows, 1, correction=0, keepdim=True)
             blank = std <= _BLANK * torch.finfo(rows.dtype).eps * mean.abs()
             rows.sub_(mean).div_(std.masked_fill_(blank, 1))

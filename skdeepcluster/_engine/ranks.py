@@ -67,6 +67,10 @@ class Ranks:
         first, end = (each * n // self.size for each in (self.rank, self.rank + 1))
         return Share(n, slice(first, end))
 
+    def part(self, batch: Tensor) -> Tensor:
+        """Own part of a batch."""
+        return batch[self.share(len(batch)).rows]
+
     def batches(self, n: int, batch_size: int) -> list[tuple[slice, Share]]:
         """Own rows of each batch of `n` rows, and which of the batch they are."""
         own = self.share(n).rows
@@ -195,6 +199,15 @@ class Ranks:
             dist.all_gather_object(values, value)
         return all(each == values[0] for each in values)
 
+    def check_random_state(self) -> None:
+        """Raise RuntimeError if processes have drawn different random numbers."""
+        if not self.agree(torch.get_rng_state().numpy().tobytes()):
+            raise RuntimeError(
+                "The processes of this fit have drawn different numbers of random "
+                "numbers, so that they no longer learn the same: something in the "
+                "objective or the sampler draws as many as a process has images."
+            )
+
     @contextmanager
     def by_itself(self, device: torch.device, *where: int) -> Iterator[None]:
         """Random numbers of this process alone, as dropout draws them.
@@ -222,6 +235,10 @@ class Ranks:
 ALONE = Ranks()
 
 
+class OtherProcessError(RuntimeError):
+    """Another process of a fit has ended or does not answer."""
+
+
 def together() -> Ranks:
     """The processes that this one fits with.
 
@@ -235,17 +252,21 @@ def together() -> Ranks:
         if not _started_by_torchrun():
             return ALONE
         with _understood():
-            on_gpu = torch.cuda.is_available() and dist.is_nccl_available()
-            backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-            dist.init_process_group(backend, timeout=_PATIENCE)
+            _meet()
         atexit.register(_leave)
     return Ranks(dist.get_rank(), dist.get_world_size())
 
 
 def local_rank() -> int | None:
-    """The number of this process on its machine, if torchrun gave one."""
+    """The number of this process on its machine, if torchrun gave one.
+
+    It does not wait for the others, as `together` may do.
+    """
     number = os.environ.get("LOCAL_RANK", "")
-    return int(number) if number.isdecimal() and together().size > 1 else None
+    is_known = number.isdecimal() and dist.is_available() and not _is_worker()
+    if is_known and (dist.is_initialized() or _started_by_torchrun()):
+        return int(number)
+    return None
 
 
 def _started_by_torchrun() -> bool:
@@ -261,6 +282,24 @@ def _is_worker() -> bool:
     """Whether this is a forked worker or a thread of joblib."""
     is_main = threading.current_thread() is threading.main_thread()
     return not is_main or multiprocessing.current_process().daemon
+
+
+def _meet() -> None:
+    """Make a process group of all that torchrun started."""
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    on_gpu = torch.cuda.is_available() and dist.is_nccl_available()
+    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+    store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    # After a restart, the store has the addresses of those that were before
+    # (pytorch/pytorch#135712). Only on one machine do all count restarts alike.
+    if os.environ.get("GROUP_WORLD_SIZE") == "1":
+        count = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = PrefixStore(f"restart {count}", store)
+    dist.init_process_group(
+        backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
+    )
 
 
 def _of_flags() -> torch.device:
@@ -281,7 +320,7 @@ def _understood() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # with the addresses of others in its text
-        raise RuntimeError(
+        raise OtherProcessError(
             "Another process of this fit has ended or does not answer, so that this "
             "one cannot go on; its own error says why. With a checkpoint, the same "
             "command continues from there."

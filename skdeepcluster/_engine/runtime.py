@@ -29,9 +29,9 @@ def resolve_device(name: str | torch.device) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-        number = local_rank()
-        if name == "cuda" and number is not None:
-            name = f"cuda:{number % torch.cuda.device_count()}"
+    number = local_rank()
+    if name == "cuda" and number is not None and torch.cuda.is_available():
+        name = f"cuda:{number % torch.cuda.device_count()}"
     try:
         # As on a tensor: which device "cuda" is may change later.
         return torch.empty(0, device=torch.device(name)).device

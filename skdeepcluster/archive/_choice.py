@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from skdeepcluster._reader_options import Frames
 from skdeepcluster.archive._file import Header, When
-
-Frames = Literal["first", "all", "middle"]
 
 _SAME_PLACE = 0.01
 """Millimetres, and cosines of a direction; writers round differently."""

@@ -7,9 +7,10 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from skdeepcluster._reader_options import Options
 from skdeepcluster.archive._file import Address, Header, Unreadable, UnreadableFileError
 from skdeepcluster.archive._find import Files
-from skdeepcluster.archive._options import Limits, Options
+from skdeepcluster.archive._options import Limits
 from skdeepcluster.archive._parallel import in_parallel
 from skdeepcluster.archive._store import Store
 from skdeepcluster.archive._tasks import MAX_AT_ONCE, Got, Wanted, parts, read

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Hashable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, cast
 
@@ -16,15 +17,16 @@ from joblib import effective_n_jobs
 from sklearn.utils import Bunch
 
 from skdeepcluster._image_size import read_at
-from skdeepcluster.archive._choice import Found, Frames, choose
+from skdeepcluster._lock import locked
+from skdeepcluster._reader_options import Frames, Options, Window, check_options
+from skdeepcluster.archive._choice import Found, choose
 from skdeepcluster.archive._colour import channels_of, kept_channels
 from skdeepcluster.archive._decode import Progress, Reading
 from skdeepcluster.archive._file import Header, Unreadable
 from skdeepcluster.archive._find import Files, find_files
 from skdeepcluster.archive._held import Held
-from skdeepcluster.archive._options import Options, check_limits, check_options
-from skdeepcluster.archive._pixels import Window
-from skdeepcluster.archive._store import Row, Store, locked, write_table
+from skdeepcluster.archive._options import check_limits
+from skdeepcluster.archive._store import Row, Store, check_own, write_table
 from skdeepcluster.archive._windows import rows_of
 
 _COLUMNS = ["path", "series", "frame", "slice", "height", "width", "bits", "burned_in"]
@@ -37,6 +39,7 @@ def gather(
     folder: str | os.PathLike[str],
     store: str | os.PathLike[str] | None,
     *,
+    is_locked: bool = False,
     index: pd.DataFrame | None = None,
     source: int | None = None,
     image_size: int | Literal["auto"],
@@ -54,6 +57,8 @@ def gather(
 
     Parameters
     ----------
+    is_locked : bool
+        Whether the caller has the store, or a folder around it, alone.
     index : DataFrame or None
         Of the other store. New images of its series take their numbers and windows.
     source : int or None
@@ -77,7 +82,9 @@ def gather(
         raise ValueError("store and folder are the same: give another folder.")
     with tempfile.TemporaryDirectory(prefix="skdeepcluster-") as temporary:
         place = Path(temporary if store is None else store)
-        with locked(place):
+        check_own(place)
+        place.mkdir(parents=True, exist_ok=True)
+        with nullcontext() if is_locked else locked(place):
             files = find_files(root, place, path_key)
             held = Held(files, index, source)
             how = (on_error, effective_n_jobs(n_jobs), limits, progress)

@@ -7,11 +7,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pandas as pd
 
+from skdeepcluster._reader_options import Window
 from skdeepcluster.archive._choice import Found
 from skdeepcluster.archive._file import Address
 from skdeepcluster.archive._find import Files
 from skdeepcluster.archive._journal import as_address
-from skdeepcluster.archive._pixels import Window
 from skdeepcluster.archive._windows import Limits, shared_by
 
 

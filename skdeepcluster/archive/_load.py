@@ -7,10 +7,9 @@ from typing import Literal
 
 from sklearn.utils import Bunch
 
-from skdeepcluster.archive._choice import Frames
+from skdeepcluster._reader_options import Frames, Window
 from skdeepcluster.archive._decode import Progress
 from skdeepcluster.archive._gather import gather
-from skdeepcluster.archive._pixels import Window
 
 
 def load_archive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,8 @@ class PictureFile:
             raise Unreadable("damaged", "Begins as a picture, and is none.") from None
         except Image.DecompressionBombError:
             raise too_many_pixels() from None
+        self._path = path
+        self._is_turned = False
         try:
             self.headers = list(self._headers())
         except BaseException:
@@ -51,7 +54,9 @@ class PictureFile:
             self._picture.seek(page)
             width, height = self._picture.size
             check_size(height, width)
-            if self._orientation() >= 5:  # on its side
+            orientation = self._orientation()
+            self._is_turned = orientation > 1
+            if orientation >= 5:  # on its side
                 if self._picture.format == "TIFF":  # Pillow 13.0 misreads it
                     reason = "A TIFF that is stored on its side."
                     raise Unreadable("unsupported", reason)
@@ -68,10 +73,13 @@ class PictureFile:
             )
 
     def _orientation(self) -> int:
-        """1 is upright. A PNG would have to be decoded to tell."""
-        if self._picture.format == "PNG":
-            return 1
-        found = self._picture.getexif().get(_ORIENTATION)
+        """1 is upright."""
+        if self._picture.format == "PNG" and not _has_exif_behind(self._path):
+            # A PNG's own method would decode it, to look behind the pixels.
+            exif = Image.Image.getexif(self._picture)
+        else:
+            exif = self._picture.getexif()
+        found = exif.get(_ORIENTATION)
         return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
     def pixels(self, address: Address) -> NDArray[Any]:
@@ -79,7 +87,7 @@ class PictureFile:
         self._picture.seek(address.frame or 0)
         check_size(self._picture.height, self._picture.width)
         picture: Image.Image = self._picture
-        if picture.format in ("JPEG", "WEBP"):  # Pillow turns a TIFF itself
+        if self._is_turned and picture.format != "TIFF":  # which Pillow turns itself
             picture = ImageOps.exif_transpose(picture)
         if picture.mode in _GREY_OF_MORE_BITS:
             return np.asarray(picture)
@@ -93,3 +101,17 @@ class PictureFile:
     def close(self) -> None:
         """No more is read."""
         self._picture.close()
+
+
+def _has_exif_behind(path: str) -> bool:
+    """Whether a PNG has a chunk of Exif after those of its pixels."""
+    is_behind = False
+    with open(path, "rb") as file:
+        place = file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            is_behind |= kind == b"IDAT"
+            if kind == b"eXIf" and is_behind:
+                return True
+            place = file.seek(place + length + 12)
+    return False

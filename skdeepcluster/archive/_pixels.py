@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-Window = Literal["series", "image"] | tuple[float, float] | None
 
 PERCENTILES = (0.5, 99.5)
 _LARGEST = 1e37  # sums of larger float32 values are infinite

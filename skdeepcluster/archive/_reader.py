@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster import _warnings
 from skdeepcluster._image_size import read_at
+from skdeepcluster._reader_options import Options, check_options
 from skdeepcluster.archive._file import Unreadable, UnreadableFileError
-from skdeepcluster.archive._options import Options, check_limits, check_options
+from skdeepcluster.archive._options import check_limits
 from skdeepcluster.archive._parallel import in_parallel
 from skdeepcluster.archive._tasks import RowAndPath, longer_side, one_image
 

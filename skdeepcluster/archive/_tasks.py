@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, cast
 
 from numpy.typing import NDArray
 
+from skdeepcluster._reader_options import Options
 from skdeepcluster.archive._choice import Found, choose
 from skdeepcluster.archive._file import Address, Header
 from skdeepcluster.archive._formats import open_image
-from skdeepcluster.archive._options import Options
 from skdeepcluster.archive._pixels import inner, limits, to_square, with_window
 
 MAX_AT_ONCE = 512

@@ -6,10 +6,9 @@ import hashlib
 import os
 from collections.abc import Hashable, Mapping, Sequence
 
+from skdeepcluster._reader_options import Options, Window
 from skdeepcluster.archive._choice import Found
 from skdeepcluster.archive._find import Files
-from skdeepcluster.archive._options import Options
-from skdeepcluster.archive._pixels import Window
 from skdeepcluster.archive._store import Row
 
 Limits = tuple[float, float]

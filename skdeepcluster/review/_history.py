@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
 _TITLES = {"nmi": "NMI", "purity": "Purity"}
+_ROOM = 20  # points below a title, for a legend
 
 
 class TrainingHistoryDisplay:
@@ -80,7 +81,8 @@ class TrainingHistoryDisplay:
             :func:`skdeepcluster.metrics.pseudo_label_monitor`. If a fit resumed after
             an interruption, it has no scores of the epochs before, and none are drawn.
         axes : sequence of matplotlib.axes.Axes, default=None
-            Where to draw, one for each panel; None makes a figure.
+            Where to draw, one for each panel, best with ``layout="constrained"``, as
+            there are legends above; None makes a figure.
 
         Returns
         -------
@@ -100,7 +102,8 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         axes : sequence of matplotlib.axes.Axes, default=None
-            Where to draw, one for each panel; None makes a figure.
+            Where to draw, one for each panel, best with ``layout="constrained"``, as
+            there are legends above; None makes a figure.
 
         Returns
         -------
@@ -131,6 +134,7 @@ class TrainingHistoryDisplay:
             ax.set_xlabel("epoch")
             ax.xaxis.get_major_locator().set_params(integer=True)
             ax.spines[["top", "right"]].set_visible(False)
+            ax.set_title(ax.get_title(), pad=_ROOM)
         return self
 
     def _plot_loss(self, ax: Axes) -> None:
@@ -142,7 +146,7 @@ class TrainingHistoryDisplay:
         ax.set(title="NMI with the previous epoch", ylabel="NMI t/t−1", ylim=(0, 1))
         if "nmi" in self.scores:
             _plot_line(ax, self.scores["nmi"], label="with known classes")
-            ax.legend(loc="lower right")
+            _add_legend(ax)
             ax.set(title="NMI", ylabel="NMI")
 
     def _plot_score(self, ax: Axes, name: str) -> None:
@@ -155,7 +159,22 @@ class TrainingHistoryDisplay:
         for name in ("largest", "median", "smallest"):
             _plot_line(ax, self.history[f"{name}_cluster"], label=name)
         ax.set(title="Images in a cluster", ylabel="images", ylim=(0, None))
-        ax.legend()
+        _add_legend(ax)
+
+
+def _add_legend(ax: Axes) -> None:
+    """Between the axes and their title: inside, curves go everywhere."""
+    ax.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1),
+        ncols=3,
+        fontsize="small",
+        frameon=False,
+        borderaxespad=0.1,
+        handlelength=1,
+        handletextpad=0.4,
+        columnspacing=1,
+    )
 
 
 def _plot_line(ax: Axes, values: NDArray[Any], label: str | None = None) -> None:

@@ -282,6 +282,16 @@ def _alone():
     return together() == ALONE
 
 
+def test_the_number_on_a_machine_is_known_without_waiting(monkeypatch):
+    variables = {"RANK": 3, "WORLD_SIZE": 4, "LOCAL_RANK": 1, "MASTER_PORT": 1}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    assert local_rank() is None  # not all that torchrun sets
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert local_rank() == 1
+    assert not torch.distributed.is_initialized()
+
+
 def test_a_process_that_has_ended_is_named_as_the_reason(processes):
     def one_leaves(rank):
         ranks = together()

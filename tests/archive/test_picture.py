@@ -71,6 +71,7 @@ def test_pages(tmp_path, picture):
     [
         *(("jpg", 1), ("jpg", 3), ("jpg", 6), ("jpg", 8)),
         *(("tif", 1), ("tif", 3), ("webp", 1), ("webp", 6)),
+        *(("png", 1), ("png", 3), ("png", 6), ("png", 8)),
     ],
 )
 def test_upright(suffix, orientation, tmp_path, picture):
@@ -84,6 +85,43 @@ def test_upright(suffix, orientation, tmp_path, picture):
     turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
     expected = np.rot90(picture, turns).astype(float)
     assert np.corrcoef(pixels.ravel(), expected.ravel())[0, 1] > 0.9
+
+
+def exif_last(png):
+    """The same PNG with its Exif behind the pixels, where ImageMagick writes it."""
+    start = png.index(b"eXIf") - 4
+    length = int.from_bytes(png[start : start + 4], "big") + 12
+    chunk, end = png[start : start + length], png.index(b"IEND") - 4
+    return png[:start] + png[start + length : end] + chunk + png[end:]
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+def test_a_png_is_turned_as_others_are(mode, is_last, tmp_path, picture):
+    image = Image.fromarray(picture)
+    if mode == "I;16":
+        image = Image.fromarray(picture.astype(np.uint16) * 16)
+    elif mode == "P":
+        image = image.quantize(16)
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / "a.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "b.png", exif=exif)
+    if is_last:
+        path = tmp_path / "b.png"
+        path.write_bytes(exif_last(path.read_bytes()))
+    header, pixels = read(tmp_path / "b.png")
+    assert (header.height, header.width) == (30, 20)
+    np.testing.assert_array_equal(pixels, np.rot90(read(tmp_path / "a.png")[1], 3))
+
+
+def test_no_png_is_decoded_for_its_header(tmp_path, picture, monkeypatch):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
+    with open_image(str(tmp_path / "a.png")) as file:
+        assert file.headers[0].height == 20
 
 
 COLOURS = np.array([[[200, 30, 60], [10, 180, 90]], [[0, 0, 250], [255, 255, 0]]])

@@ -7,8 +7,9 @@ from itertools import islice
 import numpy as np
 from mutations import mutated
 
+from skdeepcluster._reader_options import Options
 from skdeepcluster.archive._file import Unreadable
-from skdeepcluster.archive._options import Limits, Options
+from skdeepcluster.archive._options import Limits
 from skdeepcluster.archive._parallel import in_parallel
 from skdeepcluster.archive._tasks import Wanted, one_image, read
 

@@ -112,6 +112,29 @@ def test_history_with_known_classes_is_the_papers_figure(quick, digits):
     assert len(sizes.lines) == 3
 
 
+@pytest.mark.parametrize("layout", [None, "constrained", "own"])
+def test_no_legend_covers_a_curve(layout):
+    """Curves may go everywhere; legends stand outside, and cover nothing else."""
+    corners = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0])
+    sizes = ("largest_cluster", "median_cluster", "smallest_cluster")
+    history = dict.fromkeys(("loss", "nmi_previous", *sizes), corners)
+    display = TrainingHistoryDisplay(history, {"nmi": 1 - corners, "purity": corners})
+    axes = None
+    if layout != "own":
+        axes = plt.figure(figsize=(15, 4), layout=layout).subplots(1, 4)
+    figure = display.plot(axes=axes).figure_
+    figure.canvas.draw()
+    legends = [ax.get_legend() for ax in display.axes_ if ax.get_legend()]
+    assert len(legends) == 2
+    for legend in legends:
+        place, ax = legend.get_window_extent(), legend.axes
+        for other in (ax.patch, ax.title, ax.xaxis.label, ax.yaxis.label):
+            assert not place.overlaps(other.get_window_extent())
+        assert figure.bbox.containsx(place.x0)
+        assert figure.bbox.containsx(place.x1)
+        assert figure.bbox.containsy(ax.title.get_window_extent().y1)
+
+
 def test_history_with_another_score(quick, digits):
     monitor = ScoringMonitor(scoring={"mine": purity_scorer})
     est = quick.set_callbacks(monitor).fit(*digits)
