@@ -69,7 +69,7 @@ def command(npz, out, *more):
 
 
 def names(folder):
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()} - {".lock"}
 
 
 def contents(folder):

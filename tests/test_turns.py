@@ -104,3 +104,11 @@ def test_a_folder_of_somebody_else_is_not_used(folder):
     begun().teardown(ON_CPU, None)
     assert current.between_steps is None
     assert not any(elsewhere.iterdir())
+
+
+def test_a_process_of_a_fit_is_told_what_the_user_has_set(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as the command has shared out
+    fit = TakeTurns(is_shared_out=False)
+    fit.setup(ON_CPU, None)
+    assert fit._held is not None
+    fit.teardown(ON_CPU, None)

@@ -18,7 +18,10 @@ from skdeepcluster.cli._options import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
+    from skdeepcluster.cli._reading import Found
 
 
 def add_to(commands: Commands) -> None:
@@ -94,18 +97,25 @@ def add_to(commands: Commands) -> None:
     add_output(command)
     add_reading(command)
     add_learning(command)
+    command.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="number of processes that learn together, each with a GPU, or a share of "
+        "the cores, of its own (default: one per GPU, or 1)",
+    )
     add_backbone(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Read the archive, and sort its images."""
-    from skdeepcluster._files import finish_replacing
-    from skdeepcluster._results_reader import ResultsReader
-    from skdeepcluster.cli._reading import read
+    from skdeepcluster.cli._processes import n_processes
+    from skdeepcluster.cli._reading import reading
     from skdeepcluster.cli._sorting import Wishes, sort
 
     est = estimator(options, **of_backbone(options))
+    processes = n_processes(options.processes, options.device)
     size = options.image_size
     reader = {
         "image_size": reading_size(est) if size is None else max(64, size),
@@ -115,23 +125,18 @@ def run(options: argparse.Namespace) -> None:
     }
     if options.names_from is not None:
         _check_names_from(options)
-    finish_replacing(options.output)
-    found = read(options, reader)
-    labels = categories = None
-    if options.labels is not None:
-        labels = _labels(options.labels, len(found.images))
-    if options.names_from is not None:
-        old = ResultsReader(options.names_from)
-        if found.reader is None:
-            old.read_sources().check_array(found.images, options.names_from)
-        categories = old.categories_of(found.names)
-    wishes = Wishes(
-        embeddings=options.embeddings,
-        distinct=options.drop_duplicates,
-        n_clusters=options.n_clusters is None,
-        categories=categories,
-    )
-    sort(est, options.output, found, labels, wishes)
+    with reading(options, reader) as found:
+        labels = None
+        if options.labels is not None:
+            labels = _labels(options.labels, len(found.images))
+        wishes = Wishes(
+            embeddings=options.embeddings,
+            distinct=options.drop_duplicates,
+            n_clusters=options.n_clusters is None,
+            categories=_categories(options.names_from, found),
+            processes=processes,
+        )
+        sort(est, options.output, found, labels, wishes)
 
 
 def _check_names_from(options: argparse.Namespace) -> None:
@@ -153,6 +158,18 @@ def _check_names_from(options: argparse.Namespace) -> None:
     if options.path.is_dir():
         key = path_key(options.anonymous_paths, output.resolve())
         ResultsReader(old).read_sources().check_key(key, old)
+
+
+def _categories(old: Path | None, found: Found) -> NDArray[np.object_] | None:
+    """The categories that the images have in the results `old`."""
+    from skdeepcluster._results_reader import ResultsReader
+
+    if old is None:
+        return None
+    results = ResultsReader(old)
+    if found.reader is None:
+        results.read_sources().check_array(found.images, old)
+    return results.categories_of(found.names)
 
 
 def _labels(path: Path, n_images: int) -> NDArray[Any]:

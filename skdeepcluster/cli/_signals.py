@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from skdeepcluster._interruption import TERMINATED, current
@@ -26,7 +27,7 @@ def terminable() -> Iterator[None]:
     """
     current.begin(kept=[])
     try:
-        with _handled(signal.SIGTERM, _terminate):
+        with handled(signal.SIGTERM, _terminate):
             yield
     finally:
         current.begin(kept=None)
@@ -45,12 +46,15 @@ class StopWhenInterrupted:
     ----------
     asked : bool
         Whether it was pressed.
+    flag : path or None
+        A file that is made then, for other processes to see.
     """
 
     asked = False
+    flag: Path | None = None
 
     def setup(self, estimator: Any, context: Any) -> None:
-        self._handled = _handled(signal.SIGINT, self._ask)
+        self._handled = handled(signal.SIGINT, self.ask)
         self._handled.__enter__()
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -61,10 +65,12 @@ class StopWhenInterrupted:
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         return self.asked
 
-    def _ask(self, *_: Any) -> None:
+    def ask(self, *_: Any) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+        if self.flag is not None:
+            self.flag.touch()
         print(
             "\nStopping after this epoch, to write what was learnt; the same command "
             "continues from there. Press Ctrl-C again to quit at once.",
@@ -73,7 +79,7 @@ class StopWhenInterrupted:
 
 
 @contextmanager
-def _handled(number: int, handler: Any) -> Iterator[None]:
+def handled(number: int, handler: Any) -> Iterator[None]:
     """Handle a signal, if possible: only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn import callback
 
 from skdeepcluster._assembly import auto_size, n_epochs_of
 from skdeepcluster._interruption import current
@@ -16,7 +16,9 @@ from skdeepcluster._names import Names, names_from
 from skdeepcluster._results import Results
 from skdeepcluster.archive._rows import distinct, rows_on_disk
 from skdeepcluster.archive._sources import Sources
+from skdeepcluster.cli._fitting import fit
 from skdeepcluster.cli._options import default_n_clusters
+from skdeepcluster.cli._processes import HANDED_OVER, fit_in_processes
 from skdeepcluster.cli._saying import say_categories, say_clusters, say_written
 from skdeepcluster.cli._scores import Scores
 from skdeepcluster.cli._signals import StopWhenInterrupted
@@ -45,6 +47,8 @@ class Wishes(NamedTuple):
     """To choose it, by the number of images."""
     categories: NDArray[np.object_] | None = None
     """To name clusters after these: the former category of each image, or empty."""
+    processes: int = 1
+    """In how many to fit."""
 
 
 def sort(
@@ -56,7 +60,8 @@ def sort(
 ) -> None:
     """Fit, write the results as soon as possible, and say what was found.
 
-    OUT keeps a checkpoint until they are written, and after Ctrl-C also afterwards.
+    OUT is locked. It keeps a checkpoint until they are written, and after Ctrl-C also
+    afterwards.
     """
     wishes = wishes or Wishes()
     results = Results(output)
@@ -67,8 +72,8 @@ def sort(
         told += f", which the network sees at {size[0]} × {size[1]}"
     print(told, flush=True)
 
-    output.mkdir(parents=True, exist_ok=True)
     results.forget()
+    shutil.rmtree(output / HANDED_OVER, ignore_errors=True)
     images, known, places = found.images, labels, None
     if wishes.distinct:
         kept, places = distinct(images)
@@ -84,11 +89,11 @@ def sort(
     checkpoint = output / "checkpoint"
     est.set_params(checkpoint=checkpoint)
     stop = StopWhenInterrupted()
-    scores = None if known is None else Scores(known)
-    callbacks = [callback.ProgressBar(), _SayWhereItGoesOn(), stop, TakeTurns()]
-    callbacks += [] if scores is None else [scores]
     start = time.perf_counter()
-    est.set_callbacks(*callbacks).fit(images, known)
+    if wishes.processes == 1:
+        fit(est, images, known, stop, TakeTurns())
+    else:
+        est = fit_in_processes(est, images, known, stop, wishes.processes, output)
     seconds = time.perf_counter() - start
     n_epochs = n_epochs_of(est, len(images))
     if places is not None:
@@ -109,7 +114,7 @@ def sort(
     if est.names_:
         results.write_series(table["category"], found.series)
     review(results, est, found.names, found.images, assignment, new=_to_name(est))
-    of_epochs = {} if scores is None else scores.of_epochs(est.n_epochs_)
+    of_epochs = {} if known is None else Scores(known).of_epochs(est.n_epochs_)
     results.draw(found.images, assignment, est, of_epochs)
     results.remove_unfinished()
     goes_on = stop.asked and est.n_epochs_ < n_epochs
@@ -169,25 +174,3 @@ def _remove(checkpoint: Path) -> None:
         each.remove()
     with suppress(OSError):  # another fit has not ended
         checkpoint.rmdir()
-
-
-class _SayWhereItGoesOn:
-    """Print where a fit continues, if it does not begin with the first epoch."""
-
-    def setup(self, estimator: Any, context: Any) -> None:
-        self._has_begun = False
-
-    def teardown(self, estimator: Any, context: Any) -> None: ...
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        if context.task_name != "epoch" or self._has_begun:
-            return
-        self._has_begun = True
-        if context.task_id > 0:
-            n_epochs = context.parent.max_subtasks
-            told = f"continues from epoch {context.task_id + 1} of {n_epochs}"
-            print(told, flush=True)
-
-    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        if context.parent is None and estimator.n_epochs_ and not self._has_begun:
-            print(f"all {estimator.n_epochs_} epochs are already done", flush=True)

@@ -30,7 +30,15 @@ class TakeTurns:
 
     Nothing is shared where the user has shared out cores (``OMP_NUM_THREADS``), between
     other sets of cores, or on a GPU.
+
+    Parameters
+    ----------
+    is_shared_out : bool or None
+        Whether the user has; None looks for the variable.
     """
+
+    def __init__(self, is_shared_out: bool | None = None) -> None:
+        self._is_shared_out = is_shared_out
 
     def setup(self, estimator: Any, context: Any) -> None:
         from skdeepcluster._engine.runtime import resolve_device
@@ -38,7 +46,10 @@ class TakeTurns:
         self._held: FileLock | None = None
         folder = _folder()
         on_cpu = resolve_device(estimator.device).type == "cpu"
-        if folder is None or not on_cpu or "OMP_NUM_THREADS" in os.environ:
+        is_shared_out = self._is_shared_out
+        if is_shared_out is None:
+            is_shared_out = "OMP_NUM_THREADS" in os.environ
+        if folder is None or not on_cpu or is_shared_out:
             return
         # Who waits holds `next`, so that a fit that has had its turn comes after.
         self._next, self._turn = (
