@@ -9,6 +9,12 @@ these are in a step, and the largest peak of memory of a process. Then the gradi
 a step by `DistributedDataParallel`, which sends some while it computes others, against
 one message at the end. At last a model on paper of eight GPUs, from the messages that
 were counted.
+
+    python benchmarks/distributed.py --data medical_mnist6/data.npz --n 600 --kills 10
+
+Two processes of one core each, of which one is killed at a random moment, started with
+``--max-restarts=3`` and a checkpoint: do they end with the clusters of an uninterrupted
+fit?
 """
 
 from __future__ import annotations
@@ -17,10 +23,12 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +72,8 @@ def fit(options):
     from skdeepcluster._engine.alternation import Alternation
 
     X = np.load(options.as_rank, mmap_mode="r")
+    rank = os.environ["RANK"]
+    options.out.joinpath(f"{rank}.pid").write_text(str(os.getpid()))
     messages, trained = Messages(), {"seconds": 0.0, "n": 0, "bytes": 0}
     train = Alternation.train
 
@@ -76,7 +86,11 @@ def fit(options):
 
     Alternation.train = watched
     est = DeepClusterCategorizer(
-        options.k, n_epochs=options.epochs, random_state=0, image_size=options.size
+        options.k,
+        n_epochs=options.epochs,
+        random_state=0,
+        image_size=options.size,
+        checkpoint=options.checkpoint,
     )
     start = time.perf_counter()
     est.fit(X)
@@ -96,7 +110,7 @@ def fit(options):
         "precision": est.precision_,
         "flops": counter.get_total_flops(),
     }
-    rank = os.environ["RANK"]
+    found["labels"] = est.labels_.tolist()
     options.out.joinpath(f"{rank}.json").write_text(json.dumps(found))
 
 
@@ -131,15 +145,54 @@ def steps(options):
     dist.destroy_process_group()
 
 
-def run(n_processes, n_threads, *given):
-    """The figures of each process."""
+def run(n_processes, n_threads, *given, kill=None):
+    """The figures of each process.
+
+    Parameters
+    ----------
+    n_processes, n_threads : int
+    *given : object
+        Arguments of this script.
+    kill : tuple of (int, float) or None
+        Number of a process to kill, and the seconds after which it is.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": str(n_threads)}
-    with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "torch.distributed.run"]
-        command += ["--standalone", f"--nproc-per-node={n_processes}"]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += [f"--nproc-per-node={n_processes}", "--max-restarts=3"]
         command += [__file__, "--out", out, *map(str, given)]
-        subprocess.run(command, env=environment, check=True)
-        return [json.loads(each.read_text()) for each in sorted(Path(out).iterdir())]
+        told = {"env": environment, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, **told) as ranks:
+            if kill is not None:
+                rank, seconds = kill
+                pid = out.joinpath(f"{rank}.pid")
+                while not pid.exists():
+                    time.sleep(0.01)
+                time.sleep(seconds)
+                with suppress(ProcessLookupError):  # it has ended
+                    os.kill(int(pid.read_text()), signal.SIGKILL)
+            _, errors = ranks.communicate()
+        if ranks.returncode:
+            raise RuntimeError(errors.decode())
+        return [json.loads(each.read_text()) for each in sorted(out.glob("*.json"))]
+
+
+def kills(options, given):
+    """Fits of which one process is killed."""
+    start = time.perf_counter()
+    (whole, _) = run(2, 1, *given)
+    seconds = time.perf_counter() - start
+    random, same = np.random.default_rng(0), 0
+    for number in range(options.kills):
+        with tempfile.TemporaryDirectory() as folder:
+            when = random.integers(2), random.uniform(0, 0.7 * seconds)
+            found = run(2, 1, *given, "--checkpoint", folder, kill=when)
+            equal = all(each["labels"] == whole["labels"] for each in found)
+            same += equal
+            print(f"# {number + 1}: {when} {equal}", file=sys.stderr, flush=True)
+    print(f"{machine()}\n\n{options.kills} fits of {seconds:.0f} s, one process killed")
+    print(f"in each: {same} ended with the clusters of the uninterrupted fit")
 
 
 def main():
@@ -151,6 +204,8 @@ def main():
     parser.add_argument("--k", type=int, default=48, help="clusters (default: 48)")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--size", type=int, default=32, help="in pixels (default: 32)")
+    parser.add_argument("--kills", type=int, default=0, help="fits to interrupt")
+    parser.add_argument("--checkpoint", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--as-rank", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--steps", action="store_true", help=argparse.SUPPRESS)
@@ -166,6 +221,8 @@ def main():
         np.save(path, X)
         given = ["--as-rank", path, "--k", options.k, "--epochs", options.epochs]
         given += ["--size", options.size]
+        if options.kills:
+            return kills(options, given)
         for name, (n_processes, n_threads) in SETTINGS.items():
             found = run(n_processes, n_threads, *given)
             first, peak = found[0], max(each["peak"] for each in found)
