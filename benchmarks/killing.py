@@ -4,9 +4,12 @@
 
 `skdeepcluster categorize` sorts a folder of digits, once undisturbed, and then so many
 times with a SIGKILL or, by turns, a SIGTERM at a moment that is drawn anew, from the
-reading of the files to the writing of the results. The same command follows. Then the
-disk is full, the folder of the checkpoint is or becomes read-only (on a small tmpfs,
-which wants root on Linux), and checkpoints are truncated or have a flipped bit.
+reading of the files to the writing of the results. The same command follows. So does
+`skdeepcluster extend` with its results, once some clusters have names and some images
+marks, and with a folder of other digits and of chessboards.
+
+Then the disk is full, the folder of the checkpoint is or becomes read-only (on a small
+tmpfs, which wants root on Linux), and checkpoints are truncated or have a flipped bit.
 
 After each kill all that has a final name has to be whole.
 """
@@ -32,29 +35,53 @@ from _common import Rows, load, machine, table
 from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster._files import BEGUN, READY
 
 CHECKPOINT = "checkpoint"
-LINES = {"skipped.csv": 1, "sources.csv": 2, "duplicates.csv": None}  # or one an image
+LINES = {"skipped.csv": {1}, "sources.csv": {2, 3}}  # or one an image
+ANY_LINES = {"duplicates.csv", "changes.csv"}
+N_NEW = 60  # digits, and half as many chessboards
 HEADER = [
     "case",
     "times",
-    "the same clusters at the end",
+    "the same tables at the end",
     "an error that says what is wrong",
     "half-written under a final name",
 ]
 
 
 class Command:
-    """The command on one archive, to be started again and again."""
+    """A command, to be started again and again.
 
-    def __init__(self, archive: Path, n_epochs: int) -> None:
-        self.archive = archive
-        self.n_images = len(list(archive.iterdir()))
-        self.n_epochs = n_epochs
+    Parameters
+    ----------
+    arguments : list
+        Of it; ``OUT`` stands for the folder of results.
+    begun : str
+        What is in that folder once it reads files.
+    phases : dict of str to str
+        What it was doing if it was killed, by what is there, the first that is.
+    counts : set of int
+        How many images there may be in the results.
+    before : path or None
+        The folder of results to begin with.
+    """
+
+    def __init__(self, arguments, begun, phases, counts, before=None):
+        self.arguments = arguments
+        self.begun = begun
+        self.phases = phases
+        self.counts = counts
+        self.before = before
+
+    def prepare(self, out: Path) -> Path:
+        """Make the folder of results what it is before the command."""
+        if self.before is not None:
+            shutil.copytree(self.before, out)
+        return out
 
     def start(self, out: Path) -> subprocess.Popen:
-        arguments = ["categorize", self.archive, "-k", "20", "-o", out]
-        arguments += ["--epochs", self.n_epochs, "--jobs", "1"]
+        arguments = [out if each == "OUT" else each for each in self.arguments]
         return subprocess.Popen(
             [sys.executable, "-m", "skdeepcluster.cli", *map(str, arguments)],
             stdout=subprocess.PIPE,
@@ -67,12 +94,17 @@ class Command:
         printed, error = child.communicate()
         return child.returncode, printed, error
 
-    def until(self, out: Path, is_there) -> subprocess.Popen:
-        """Start it, and wait until something is there."""
+    def until(self, out: Path, is_there=None) -> subprocess.Popen:
+        """Start it, and wait until something is there, or until it reads files."""
+        is_there = is_there or (out / self.begun).exists
         child = self.start(out)
         while child.poll() is None and not is_there():
             time.sleep(0.005)
         return child
+
+    def phase(self, out: Path) -> str:
+        """What it was doing, by what is there."""
+        return next(told for name, told in self.phases.items() if any(out.glob(name)))
 
     def half_written(self, out: Path) -> list[str]:
         """Files that are not whole, by their final names."""
@@ -90,11 +122,11 @@ class Command:
         if path.suffix == ".csv":
             with open(path, newline="") as file:
                 rows = list(csv.reader(file, strict=True))
-            expected = LINES.get(path.name, 1 + self.n_images)
-            assert expected in (len(rows), None), f"{len(rows)} lines"
+            expected = LINES.get(path.name, {1 + n for n in self.counts})
+            assert len(rows) in expected or path.name in ANY_LINES, f"{len(rows)} lines"
             assert len({len(row) for row in rows}) == 1
         elif path.suffix == ".npy":
-            assert len(np.load(path)) == self.n_images
+            assert len(np.load(path)) in self.counts
         elif path.suffix == ".png":
             Image.open(path).load()
         elif path.suffix == ".html":
@@ -103,33 +135,24 @@ class Command:
             DeepClusterCategorizer.load(path)
 
 
-def clusters(out):
-    with open(out / "clusters.csv", newline="") as file:
-        return [row["cluster"] for row in csv.DictReader(file)]
-
-
-def phase(out):
-    """What a command was doing, by what is there."""
-    if not (out / "index.csv").exists():
-        return "while files were read"
-    if any(out.glob("model.safetensors*")):
-        return "while results were written"
-    return "while it learnt"
+def tables(out):
+    return {path.name: path.read_text() for path in out.glob("*.csv")}
 
 
 def kill(command, out, number, moment, expected):
     """Kill the command at a moment after it has begun to read, and give it again."""
-    child = command.until(out, lambda: (out / ".lock").exists())
+    command.prepare(out)
+    child = command.until(out)
     time.sleep(moment)
     child.send_signal(number)
     child.communicate()
     told = {0, -signal.SIGKILL, 128 + signal.SIGTERM, -signal.SIGTERM}
     assert child.returncode in told, child.returncode
-    when = phase(out) if child.returncode else "after it had ended"
+    when = command.phase(out) if child.returncode else "after it had ended"
     wrong = command.half_written(out)
     code, _, error = command.end(out)
     wrong += command.half_written(out)
-    same = code == 0 and clusters(out) == expected
+    same = code == 0 and tables(out) == expected
     says = "" if code == 0 else error.strip().splitlines()[-1]
     return {"when": when, "same": same, "error": says, "wrong": wrong}
 
@@ -167,7 +190,7 @@ def epochs_in(out):
 
 def with_a_full_checkpoint(command, out, expected):
     """There is room for one checkpoint, and not for the next beside it."""
-    size = f"{25_000 + 3 * command.n_images}k"
+    size = f"{25_000 + 3 * max(command.counts)}k"
     with tmpfs(out / CHECKPOINT, size) as remount:
         if not remount:
             return None
@@ -179,13 +202,13 @@ def with_a_full_checkpoint(command, out, expected):
         child.communicate()
         code, printed, error = command.end(out)
     good = "continues from epoch 2" in printed and "No space left" in error
-    same = code == 0 and good and clusters(out) == expected
+    same = code == 0 and good and tables(out) == expected
     return {"same": same, "error": "", "wrong": command.half_written(out)}
 
 
 def with_a_full_disk(command, out, expected):
     """The results do not fit; once there is room, the same command goes on."""
-    size = f"{26_000 + 7 * command.n_images}k"
+    size = f"{26_000 + 7 * max(command.counts)}k"
     with tmpfs(out, size) as remount:
         if not remount:
             return None
@@ -196,7 +219,7 @@ def with_a_full_disk(command, out, expected):
         code, printed, _ = command.end(out)
         good = code == 0 and "continues from epoch 2" in printed
         wrong += command.half_written(out)
-        same = good and clusters(out) == expected
+        same = good and tables(out) == expected
     says = error.strip().splitlines()[-1]
     says = says if "No space left" in says or "os error 28" in says else ""
     return {"same": same, "error": says, "wrong": wrong}
@@ -211,7 +234,7 @@ def with_a_folder_that_becomes_read_only(command, out, expected):
             time.sleep(0.005)
         _, error = child.communicate()
     same = child.returncode == 0 and "Read-only file system" in error
-    same = same and clusters(out) == expected
+    same = same and tables(out) == expected
     return {"same": same, "error": "", "wrong": command.half_written(out)}
 
 
@@ -234,7 +257,7 @@ def with_a_damaged_checkpoint(command, out, expected, damage):
     content = bytearray(path.read_bytes())
     path.write_bytes(damage(content))
     code, _, error = command.end(out)
-    same = code == 0 and "begins anew" in error and clusters(out) == expected
+    same = code == 0 and "begins anew" in error and tables(out) == expected
     return {"same": same, "error": "", "wrong": command.half_written(out)}
 
 
@@ -271,18 +294,27 @@ CASES = {
 }
 
 
-def after_kills(command, temporary, rows, args, seconds, expected):
+def after_kills(name, command, temporary, rows, args, n_times):
     """Rows of the table, by signal and by what was killed."""
+    out = command.prepare(temporary / f"undisturbed {name}")
+    child = command.until(out)
+    start = time.perf_counter()
+    child.communicate()
+    seconds = time.perf_counter() - start
+    assert child.returncode == 0
+    assert not command.half_written(out)
+    expected = tables(out)
     found = {}
-    for n in range(args.times):
+    for n in range(n_times):
         number = (signal.SIGKILL, signal.SIGTERM)[n % 2]
         moment = np.random.default_rng([args.seed, n]).uniform(0, seconds)
         out = temporary / f"out-{n}"
         given = (command, out, number, moment, expected)
-        done = rows.get(f"{number.name} {n}", partial(kill, *given))
+        done = rows.get(f"{name} {number.name} {n}", partial(kill, *given))
         shutil.rmtree(out, ignore_errors=True)
-        found.setdefault(f"{number.name} {done['when']}", []).append(done)
-    return [line(*each) for each in sorted(found.items())]
+        case = f"{name}, {number.name} {done['when']}"
+        found.setdefault(case, []).append(done)
+    return expected, [line(*each) for each in sorted(found.items())]
 
 
 def of_cases(command, temporary, rows, expected):
@@ -295,9 +327,57 @@ def of_cases(command, temporary, rows, expected):
             yield line(case, [done])
 
 
+def save(folder, images):
+    folder.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image.astype(np.uint8)).save(folder / f"{number:05}.png")
+    return folder
+
+
+def categorizing(archive, n_images, n_epochs):
+    arguments = ["categorize", archive, "-k", "20", "-o", "OUT"]
+    arguments += ["--epochs", n_epochs, "--jobs", "1"]
+    phases = {
+        "model.safetensors*": "while results were written",
+        "index.csv": "while it learnt",
+        "*": "while files were read",
+    }
+    return Command(arguments, ".lock", phases, {n_images})
+
+
+def extending(new, before, n_before, n_new):
+    phases = {
+        READY: "while files were moved",
+        BEGUN: "while results were written",
+        "extension": "while files were read",
+        "*": "when all was there",
+    }
+    counts = {n_before, n_before + n_new}
+    arguments = ["extend", "OUT", new, "--jobs", "1"]
+    return Command(arguments, "extension", phases, counts, before)
+
+
+def name_some(out):
+    """Name half of the clusters, and mark an image of each, named or not."""
+    with open(out / "clusters.csv", newline="") as file:
+        clusters = [row["cluster"] for row in csv.DictReader(file)]
+    lines = ["cluster,category,excluded"]
+    for number in range(20):
+        name = f"kind {number}" if number % 2 else ""
+        lines.append(f"{number},{name},{clusters.index(str(number))}")
+    names = out.with_name("names.csv")
+    names.write_text("\n".join(lines))
+    arguments = [sys.executable, "-m", "skdeepcluster.cli", "name", out, names]
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--times", type=int, default=200, help="kills (default: 200)")
+    options.add_argument(
+        "--extend", type=int, default=50, help="of extend (default: 50)"
+    )
+    options.add_argument("--no-cases", action="store_true", help="only kills")
     options.add_argument("--n", type=int, default=600, help="digits (default: 600)")
     options.add_argument("--epochs", type=int, default=8, help="(default: 8)")
     options.add_argument("--seed", type=int, default=0, help="(default: 0)")
@@ -307,23 +387,22 @@ def main():
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder)
-        images, _ = load(Path("digits"), args.n)
-        archive = temporary / "archive"
-        archive.mkdir()
-        for number, image in enumerate(images):
-            picture = Image.fromarray((image * 15).astype(np.uint8))
-            picture.save(archive / f"{number:05}.png")
-        command, out = Command(archive, args.epochs), temporary / "undisturbed"
-        child = command.until(out, lambda: (out / ".lock").exists())
-        start = time.perf_counter()
-        child.communicate()
-        seconds = time.perf_counter() - start
-        assert child.returncode == 0
-        assert not command.half_written(out)
-        expected = clusters(out)
-        lines = after_kills(command, temporary, rows, args, seconds, expected)
-        lines += of_cases(command, temporary, rows, expected)
-    print(f"{machine()}; {len(images)} digits, {args.epochs} epochs\n")
+        images, _ = load(Path("digits"), args.n + N_NEW)
+        old, new = images[: args.n] * 15, images[args.n :] * 15
+        boards = np.indices((N_NEW // 2, 8, 8))[1:].sum(0) % 2 * 200
+        boards += np.random.default_rng(args.seed).integers(0, 40, boards.shape)
+        new = np.concatenate([new, boards])
+        archive = save(temporary / "archive", old)
+        command = categorizing(archive, len(old), args.epochs)
+        given = (temporary, rows, args)
+        expected, lines = after_kills("categorize", command, *given, args.times)
+        before = temporary / "undisturbed categorize"
+        name_some(before)
+        extend = extending(save(temporary / "new", new), before, len(old), len(new))
+        lines += after_kills("extend", extend, *given, args.extend)[1]
+        if not args.no_cases:
+            lines += of_cases(command, temporary, rows, expected)
+    print(f"{machine()}; {len(old)} digits, {args.epochs} epochs\n")
     print(table(HEADER, lines))
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skdeepcluster._files import BEGUN, replacing, replacing_together
+from skdeepcluster._lock import locked
 from skdeepcluster._results_reader import MODEL, NAMED_BY, ResultsReader
 from skdeepcluster.archive._rows import unnamed_memmap, write_in_turn
 from skdeepcluster.archive._sources import Sources
@@ -250,6 +251,25 @@ class Results(ResultsReader):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.written[name] = what
         return self.folder / name
+
+
+@contextmanager
+def locked_results(folder: Path) -> Iterator[None]:
+    """Have a folder of results alone.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is no folder.
+    ValueError
+        If another run writes to it.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is not a folder; give one that skdeepcluster categorize wrote."
+        )
+    with locked(folder):
+        yield
 
 
 def _ordered(table: pd.DataFrame, first: list[str]) -> pd.DataFrame:

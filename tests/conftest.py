@@ -20,6 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from sklearn.datasets import load_digits
 
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster._files import READY
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,6 +56,28 @@ def quick():
 def fitted(digits):
     """A fitted estimator; not to be changed."""
     return plain(n_clusters=10).fit(digits[0])
+
+
+@pytest.fixture
+def stop_between_moves(monkeypatch):
+    """Raise an error in a run once so many files took the places of old ones."""
+
+    def stop(run, n_moved, error):
+        replace, moved = os.replace, []
+
+        def watched(source, target):
+            if source.parent.name == READY:
+                if len(moved) == n_moved:
+                    raise error
+                moved.append(target)
+            replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", watched)
+            with pytest.raises(error):
+                run()
+
+    return stop
 
 
 MR = "1.2.840.10008.5.1.4.1.1.4"

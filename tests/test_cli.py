@@ -42,6 +42,7 @@ def test_categorize_an_array(npz, tmp_path, capsys, digits):
     arguments = ["categorize", npz, *QUICK, "-o", out, "--labels", npz]
     assert main([str(argument) for argument in arguments]) == 0
     assert {file.name for file in out.iterdir()} == {
+        ".lock",
         "clusters.csv",
         "duplicates.csv",
         "history.png",
@@ -400,6 +401,8 @@ def test_names_become_categories(sorted_cine, cine_folder, tmp_path, capsys):
     second = [n for n, row in enumerate(rows) if row["cluster"] == "2"]
     expected[second[0]] = expected[second[-1]] = ""
     assert [row.pop("category") for row in rows] == expected
+    marked = [str(n in (second[0], second[-1])) for n in range(40)]
+    assert [row.pop("excluded") for row in rows] == marked
     assert rows == before
     n_named = sum(map(bool, expected))
     assert f"4 of 5 clusters are named, with {n_named / 40:.1%} of the images" in (

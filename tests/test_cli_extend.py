@@ -7,16 +7,16 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer, _files
+from skdeepcluster._lock import locked
 from skdeepcluster._results import Results
 from skdeepcluster.cli import main
 
 QUICK = ["-k", "6", "--epochs", "0"]
 N = 60  # images of the fit
-UNTOUCHED = {".extending", ".lock", "extension"}
+UNTOUCHED = {".lock", "extension"}
 
 
 def run(*arguments):
@@ -44,6 +44,13 @@ def contents(folder):
     }
 
 
+def data_of(folder):
+    """What the page says."""
+    page = (folder / "report.html").read_text()
+    found = re.search(r'<script[^>]* id="data"[^>]*>(.*?)</script>', page)
+    return json.loads(found[1])
+
+
 def boards(n, seed=0):
     """Images of a kind that no digit is of: noisy chessboards."""
     noise = np.random.default_rng(seed).integers(0, 40, (n, 8, 8))
@@ -67,9 +74,10 @@ def of_a_folder(pictures, tmp_path_factory):
     root = tmp_path_factory.mktemp("folder")
     save(root / "archive", pictures[:N])
     assert run("categorize", root / "archive", *QUICK, "-o", root / "out") == 0
-    row = column(clusters_of(root / "out"), "cluster").index("0")
+    clusters = column(clusters_of(root / "out"), "cluster")
     (root / "names.csv").write_text(
-        f"cluster,category,excluded\n0,=1+1,{row}\n1,a/b,\n2,a/b,\n3,01,\n4,NA,\n"
+        f"cluster,category,excluded\n0,=1+1,{clusters.index('0')}\n1,a/b,\n2,a/b,\n"
+        f"3,01,\n4,NA,\n5,,{clusters.index('5')}\n"
     )
     assert run("name", root / "out", root / "names.csv") == 0
     return root
@@ -138,23 +146,41 @@ def test_images_of_a_new_kind_become_clusters(root, pictures, capsys):
 
 def test_the_page_shows_new_clusters_and_what_a_person_has_done(root):
     out = root / "out"
-    before = clusters_of(out)
-    excluded = [
-        row
-        for row, each in enumerate(before)
-        if (each["cluster"], each["category"]) == ("0", "")
-    ]
-    assert len(excluded) == 1
-    n_clusters = 1 + max(map(int, column(before, "cluster")))
+    before = column(clusters_of(out), "cluster")
+    n_clusters = 1 + max(map(int, before))
     save(root / "new", boards(12))
     assert run("extend", out, root / "new") == 0
-    page = (out / "report.html").read_text()
-    data = json.loads(re.search(r'<script[^>]* id="data"[^>]*>(.*?)</script>', page)[1])
+    data = data_of(out)
     assert data["names"] == {"0": "=1+1", "1": "a/b", "2": "a/b", "3": "01", "4": "NA"}
-    assert data["excluded"] == [[0, excluded]]
+    # Also in a cluster without a name.
+    marked = [[number, [before.index(str(number))]] for number in (0, 5)]
+    assert data["excluded"] == marked
     new = [card["number"] for card in data["clusters"] if card.get("isNew")]
     assert new == list(range(n_clusters, data["nClusters"]))
     assert new
+
+
+def test_marks_stay_until_the_image_is_in_another_cluster(root, pictures):
+    out = root / "out"
+    marked = column(clusters_of(out), "excluded")
+    assert marked.count("True") == 2
+    for number in range(2):  # from extension to extension
+        save(root / f"{number}", pictures[N + number : N + number + 1])
+        assert run("extend", out, root / f"{number}") == 0
+        rows = clusters_of(out)
+        assert column(rows, "excluded") == marked + ["False"] * (number + 1)
+        assert {row["category"] for row in rows if row["excluded"] == "True"} == {""}
+    # An image of another kind was marked; more of its kind come.
+    save(root / "odd", boards(1))
+    assert run("extend", out, root / "odd") == 0
+    cluster = clusters_of(out)[-1]["cluster"]
+    (root / "names.csv").write_text(f"cluster,category,excluded\n{cluster},x,{N + 2}\n")
+    assert run("name", out, root / "names.csv") == 0
+    assert column(clusters_of(out), "excluded").count("True") == 1
+    save(root / "more", boards(12, seed=1))
+    assert run("extend", out, root / "more") == 0
+    assert clusters_of(out)[N + 2]["cluster"] != cluster
+    assert data_of(out)["excluded"] == []
 
 
 def test_afterwards_all_commands_work_as_ever(root, pictures, capsys):
@@ -269,22 +295,10 @@ def test_killed_while_writing_all_is_as_it_was(root, monkeypatch, step):
 
 @pytest.mark.parametrize("n_moved", [0, 1, 5])
 @pytest.mark.parametrize("command", ["extend", "name", "assign"])
-def test_killed_between_two_files(root, monkeypatch, capsys, n_moved, command):
+def test_killed_between_two_files(root, stop_between_moves, capsys, n_moved, command):
     out, new = root / "out", root / "new"
     save(new, boards(12))
-    replace, moved = os.replace, []
-
-    def killed(source, target):
-        if source.parent.name == _files.READY:
-            if len(moved) == n_moved:
-                raise Killed
-            moved.append(target)
-        replace(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_files.os, "replace", killed)
-        with pytest.raises(Killed):
-            run("extend", out, new)
+    stop_between_moves(lambda: run("extend", out, new), n_moved, Killed)
     arguments = {
         "extend": [out, new],
         "name": [out, root / "names.csv"],
@@ -303,13 +317,26 @@ def test_killed_between_two_files(root, monkeypatch, capsys, n_moved, command):
     assert len(rows) == len(read_csv(out / "index.csv")) == N + 12
 
 
-def test_two_at_once(root, capsys):
+COMMANDS = {
+    "categorize": ["archive", *QUICK, "-o", "out"],
+    "demo": ["--epochs", "0", "-o", "out"],
+    "name": ["out", "names.csv"],
+    "extend": ["out", "new"],
+    "assign": ["model.safetensors", "archive", "-o", "out"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_two_at_once(root, monkeypatch, capsys, command):
+    monkeypatch.chdir(root)
     save(root / "new", boards(6))
+    shutil.copy("out/model.safetensors", ".")
     before = contents(root / "out")
-    with FileLock(root / "out" / ".extending"):
-        assert run("extend", root / "out", root / "new") == 2
-    assert "Another run is extending" in capsys.readouterr().err
+    with locked(root / "out"):
+        assert run(command, *COMMANDS[command]) == 2
+    assert "Another run is writing to out: wait for it" in capsys.readouterr().err
     assert contents(root / "out") == before
+    assert run("name", "out", "names.csv") == 0
 
 
 def test_what_cannot_be_added(root, pictures, capsys):

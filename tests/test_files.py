@@ -81,23 +81,11 @@ def test_a_run_that_was_killed_while_writing_leaves_the_old_ones(two, tmp_path):
 
 @pytest.mark.parametrize("n_moved", [0, 1, 2])
 def test_what_was_ready_is_put_in_place_after_a_kill(
-    two, tmp_path, monkeypatch, n_moved
+    two, tmp_path, stop_between_moves, n_moved
 ):
-    replace, moved = _files.os.replace, []
-
-    def killed(source, target):
-        if source.parent.name == _files.READY:
-            if len(moved) == n_moved:
-                raise KeyboardInterrupt
-            moved.append(target)
-        replace(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_files.os, "replace", killed)
-        if n_moved < 2:
-            with pytest.raises(KeyboardInterrupt):
-                two()
-    if n_moved == 2:  # killed before the empty folder was removed
+    if n_moved < 2:
+        stop_between_moves(two, n_moved, KeyboardInterrupt)
+    else:  # killed before the empty folder was removed
         two()
         (tmp_path / _files.READY).mkdir()
     finish_replacing(tmp_path)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from skdeepcluster._files import replacing
@@ -52,32 +50,31 @@ class _Finished(NamedTuple):
     """What became black and white."""
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Have a folder for a store alone; it is made if need be.
+def check_own(folder: Path) -> None:
+    """Raise ValueError if a store would replace files of others.
 
-    Raises
-    ------
-    ValueError
-        If another run writes to the folder, or it has files that are not of a store.
-    OSError
-        If it cannot be written to.
+    Parameters
+    ----------
+    folder : path
+        It need not exist.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / ".lock").exists():
-        for name in ("images.npy", "index.csv"):
-            if (folder / name).exists():
-                raise ValueError(
-                    f"{folder} has a file {name} that is not of a store: give another "
-                    "folder."
-                )
+    for name in ("images.npy", "index.csv"):
+        if (folder / name).exists() and not _is_store(folder):
+            raise ValueError(
+                f"{folder} has a file {name} that is not of a store: give another "
+                "folder."
+            )
+
+
+def _is_store(folder: Path) -> bool:
+    """Whether a store was written there, even if it is spoilt now."""
+    if (folder / "skipped.csv").exists():  # which is there before the others
+        return True
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise ValueError(
-            f"Another run is writing to {folder}: wait for it, or give another folder."
-        ) from None
+        with open(folder / "index.csv", "rb") as file:
+            return b"fingerprint" in file.readline(1000)
+    except OSError:
+        return False
 
 
 class Store:

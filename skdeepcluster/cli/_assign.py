@@ -49,16 +49,23 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Find the clusters of new images, and write them."""
-    from skdeepcluster._names import Names
-    from skdeepcluster._results import Results
     from skdeepcluster._results_reader import load_model
-    from skdeepcluster.cli._reading import read
-    from skdeepcluster.cli._saying import say_categories, say_written
-    from skdeepcluster.review._assignment import embedded
+    from skdeepcluster.cli._reading import reading
 
     est = load_model(options.model)
     _check(options, est)
-    found = read(options, est.reader_ or {})
+    with reading(options, est.reader_ or {}) as found:
+        _assign(options, est, found)
+
+
+def _assign(
+    options: argparse.Namespace, est: DeepClusterCategorizer, found: Found
+) -> None:
+    from skdeepcluster._names import Names
+    from skdeepcluster._results import Results
+    from skdeepcluster.cli._saying import say_categories, say_written
+    from skdeepcluster.review._assignment import embedded
+
     results = Results(options.output)
     embedding = embedded(est, found.images)
     labels, distances = est.model_.assign(embedding)

@@ -28,15 +28,17 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Sort the views, and say how well."""
     from skdeepcluster._files import finish_replacing
+    from skdeepcluster._lock import locked
     from skdeepcluster.cli._reading import of_array
     from skdeepcluster.cli._sorting import sort
     from skdeepcluster.datasets import make_cardiac_views
 
     est = estimator(options)
-    finish_replacing(options.output)
     images, views = make_cardiac_views(2000, class_weights="ukbb", random_state=0)
     print(
         "Schematic magnetic resonance images of the heart, of 13 kinds. The network "
         "does not see\nthe kinds; they only show how well it sorts the images.\n"
     )
-    sort(est, options.output, of_array(images), views)
+    with locked(options.output):
+        finish_replacing(options.output)
+        sort(est, options.output, of_array(images), views)

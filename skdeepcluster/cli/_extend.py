@@ -45,10 +45,10 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Add the new images, and write the results."""
-    from skdeepcluster._results import Results
+    from skdeepcluster._results import Results, locked_results
     from skdeepcluster._results_reader import load_model
     from skdeepcluster.cli._extending import extend
-    from skdeepcluster.cli._growing import grown, locked_results
+    from skdeepcluster.cli._growing import grown
 
     results = Results(options.output)
     with locked_results(options.output):

@@ -66,6 +66,7 @@ def _write(
     table = found.names.assign(cluster=assignment.labels, distance=assignment.distances)
     if est.names_ or "category" in before:
         table["category"] = _categories(est, before, assignment.labels)
+        table["excluded"] = _excluded(before, assignment.labels)
     table["doubt"] = est.model_.decision(embedding) < 0
     results.write_clusters(table, "the cluster of each image, old and new ones")
     changes = _changes(table, before["cluster"].to_numpy(), n_clusters)
@@ -75,10 +76,7 @@ def _write(
         results.write_series(table["category"], found.series)
     results.write_sources(found.sources)
     results.write_embeddings(embedding if embeddings else None)
-    excluded = []
-    if "category" in table:
-        is_named = table["cluster"].isin(list(est.names_))
-        excluded = table.index[is_named & (table["category"] == "")].tolist()
+    excluded = np.flatnonzero(table["excluded"]).tolist() if "excluded" in table else []
     review(results, est, found.names, images, assignment, new, excluded)
     results.draw(images, assignment, est, None)
     results.write_model(est, "the model, with the new clusters")
@@ -96,12 +94,23 @@ def _categories(
     return categories
 
 
+def _excluded(before: pd.DataFrame, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which images a person has marked as not belonging to the cluster they are in."""
+    excluded = np.zeros(len(labels), bool)
+    if "excluded" in before:
+        stays = before["cluster"].to_numpy() == labels[: len(before)]
+        # As text, for it may have come back from a spreadsheet.
+        is_marked = before["excluded"].astype(str).str.lower() == "true"
+        excluded[: len(before)] = is_marked & stays
+    return excluded
+
+
 def _changes(
     table: pd.DataFrame, before: NDArray[np.int64], n_clusters: int
 ) -> pd.DataFrame:
     """New images, and old ones whose cluster is another one now."""
     was = pd.Series(before, index=table.index[: len(before)], dtype="Int64")
-    changes = table.drop(columns="category", errors="ignore").assign(
+    changes = table.drop(columns=["category", "excluded"], errors="ignore").assign(
         row=table.index,
         cluster_before=was,
         is_new_cluster=table["cluster"] >= n_clusters,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from skdeepcluster.archive._arrays import read_images
 from skdeepcluster.archive._gather import gather
@@ -51,22 +48,6 @@ class Grown(NamedTuple):
         return None if self.archive is None else self.archive[0]["series"]
 
 
-@contextmanager
-def locked_results(folder: Path) -> Iterator[None]:
-    """Have a folder of results alone."""
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder} is not a folder; give one that skdeepcluster categorize wrote."
-        )
-    try:
-        with FileLock(folder / ".extending", timeout=0):
-            yield
-    except Timeout:
-        raise ValueError(
-            f"Another run is extending {folder}: wait until it has ended."
-        ) from None
-
-
 def grown(
     options: argparse.Namespace, est: DeepClusterCategorizer, results: Results, n: int
 ) -> Grown | None:
@@ -103,6 +84,7 @@ def _grown_folder(
         archive, held = gather(
             options.path,
             results.extension,
+            is_locked=True,
             index=before,
             source=sources.number_of(name),
             **(est.reader_ or {}),

@@ -17,8 +17,8 @@ def add_to(commands: Commands) -> None:
         "output",
         type=Path,
         metavar="OUT",
-        help="the folder that categorize wrote; its clusters.csv gets a column "
-        "category",
+        help="the folder that categorize wrote; its clusters.csv gets the columns "
+        "category and excluded",
     )
     command.add_argument(
         "names",
@@ -32,22 +32,24 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Name the clusters of the folder."""
     from skdeepcluster._names import read_names
-    from skdeepcluster._results import Results
+    from skdeepcluster._results import Results, locked_results
     from skdeepcluster._results_reader import all_labels, load_model
     from skdeepcluster.cli._saying import say_categories, say_written
 
     results = Results(options.output)
-    est = load_model(options.output)
-    table = results.read_clusters(est)
-    labels = all_labels(est)
-    names = read_names(options.names, est.n_clusters_, labels)
-    table["category"] = names.of(labels)
-    series = None
-    if est.reader_ is not None:
-        series = results.read_series(len(table))
-    results.write_clusters(table, "now with the category of each image")
-    est.names_ = names.categories
-    results.write_model(est, "now with the names, for new images")
-    results.write_series(table["category"], series)
+    with locked_results(options.output):
+        est = load_model(options.output)
+        table = results.read_clusters(est)
+        labels = all_labels(est)
+        names = read_names(options.names, est.n_clusters_, labels)
+        table["category"] = names.of(labels)
+        table["excluded"] = table.index.isin(names.excluded)
+        series = None
+        if est.reader_ is not None:
+            series = results.read_series(len(table))
+        results.write_clusters(table, "now with the category of each image")
+        est.names_ = names.categories
+        results.write_model(est, "now with the names, for new images")
+        results.write_series(table["category"], series)
     say_categories(table["category"], names.categories, est.n_clusters_)
     say_written(results)

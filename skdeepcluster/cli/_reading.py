@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skdeepcluster.archive import load_archive
+from skdeepcluster._files import finish_replacing
+from skdeepcluster._lock import locked
 from skdeepcluster.archive._arrays import read_images
+from skdeepcluster.archive._gather import gather
 from skdeepcluster.archive._sources import Source, digest_of, name_of_folder
 
 if TYPE_CHECKING:
@@ -36,19 +38,31 @@ class Found(NamedTuple):
     """How files were read."""
 
 
-def read(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
-    """The images of an array file or a folder; OUT keeps those of a folder."""
+@contextmanager
+def reading(options: argparse.Namespace, reader: dict[str, Any]) -> Iterator[Found]:
+    """Have OUT alone, and the images of an array file or a folder, which OUT keeps."""
+    array = None
+    if options.path.is_dir():
+        check_outside(options.output, options.path)
+    else:
+        array = read_images(options.path)
+    with locked(options.output):
+        finish_replacing(options.output)
+        if array is None:
+            yield _of_folder(options, reader)
+        else:
+            (options.output / "skipped.csv").unlink(missing_ok=True)  # of another run
+            yield of_array(array, None if options.anonymous_paths else options.path)
+
+
+def _of_folder(options: argparse.Namespace, reader: dict[str, Any]) -> Found:
     output = options.output.resolve()
-    if not options.path.is_dir():
-        (output / "skipped.csv").unlink(missing_ok=True)  # of another run
-        named = None if options.anonymous_paths else options.path
-        return of_array(read_images(options.path), named)
-    check_outside(options.output, options.path)
     key = path_key(options.anonymous_paths, output)
     with progress_bars() as progress:
-        archive = load_archive(
+        archive, _ = gather(
             options.path,
             output,
+            is_locked=True,
             **reader,
             **how_to_read(options, key),
             progress=progress,

@@ -57,10 +57,11 @@ def _check(table: pd.DataFrame, n_images: int, name: str, columns: list[str]) ->
             f"skdeepcluster.review gives."
         )
     images = table["image"]
-    if len(images) and not (images.min() >= 0 and images.max() < n_images):
+    wrong = images[~images.between(0, n_images - 1)]
+    if len(wrong):
         raise ValueError(
-            f"{name} lists image {images.max()}, but there are {n_images} images; "
-            "pass the table of these images."
+            f"{name} lists image {wrong.iloc[0]}, but images are numbered from 0 to "
+            f"{n_images - 1}; pass the table of these images."
         )
 
 

@@ -193,8 +193,11 @@ def test_tables_that_are_refused(page_of, found):
         page_of(duplicates=found["outliers"])
     with pytest.raises(ValueError, match="outliers has no column 'cluster'"):
         page_of(outliers=found["duplicates"])
-    with pytest.raises(ValueError, match="lists image 33, but there are 20 images"):
+    with pytest.raises(ValueError, match="image 20, but images are numbered from 0"):
         page_of(duplicates=found["duplicates"])
+    strange = pd.DataFrame({"image": [5, -1], "cluster": 0, "doubt": True})
+    with pytest.raises(ValueError, match="outliers lists image -1, but"):
+        page_of(outliers=strange)
 
 
 def test_new_clusters(page_of):

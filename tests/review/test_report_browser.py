@@ -397,6 +397,31 @@ def test_hostile_names_are_text(visit):
     assert page.evaluate("document.title") == HOSTILE
 
 
+def test_cards_out_of_sight_are_passed_over(visit):
+    page = visit(n_clusters=120, n_each=2)
+    first, last = page.locator(".card").first, page.locator(".card").last
+    is_laid_out = "card => card.checkVisibility({contentVisibilityAuto: true})"
+    assert first.evaluate(is_laid_out)
+    assert not last.evaluate(is_laid_out)
+    page.evaluate("cards.focus(cards.shown.at(-1))")
+    expect(last).to_be_in_viewport(ratio=1)
+    assert last.evaluate(is_laid_out)
+    expect(last.locator(".tile")).to_have_count(2)
+
+
+def test_a_filter_leaves_no_gap_and_the_focus_where_it_is(visit):
+    page = visit(n_clusters=60, n_each=2, names=dict.fromkeys(range(30), "x"))
+    page.get_by_label("Unnamed only").check()
+    sizes = "groups => groups.map(group => group.children.length)"
+    groups = page.locator("#cards .group")
+    assert groups.evaluate_all(sizes) == [24, 6, 0]
+    number = page.evaluate("cards.shown[9]")
+    page.evaluate("cards.focus(cards.shown[9])")
+    page.evaluate("naming.name([cards.shown[0]], 'y')")
+    assert groups.evaluate_all(sizes) == [24, 5, 0]
+    expect(card(page, number)).to_be_focused()
+
+
 def test_search_and_sort(visit):
     page = visit(n_clusters=12, n_each=2, names={3: "Hand", 7: "handle"})
     page.keyboard.press("/")

@@ -10,9 +10,13 @@ function factsOf(cluster) {
 /** Such as “Cluster 3 (new)”. */
 const titleOf = ({ number, isNew }) => `Cluster ${number}${isNew ? ' (new)' : ''}`;
 
+// Whole lines of 1, 2, 3, 4 or 6. The browser passes over groups that are out of sight.
+const N_OF_GROUP = 24;
+
 class Cards extends EventTarget {
   #list;
   #naming;
+  #groups = [];
   #cards = new Map();
   #order = clustering.bySimilarity;
   #observer = new IntersectionObserver((entries) => this.#paint(entries), { rootMargin: '800px' });
@@ -25,6 +29,12 @@ class Cards extends EventTarget {
     this.#list = list;
     this.#naming = naming;
     for (const cluster of clustering.clusters.values()) this.#add(cluster);
+    while (this.#groups.length * N_OF_GROUP < this.#cards.size) {
+      this.#groups.push(elementOf('div', ''));
+      this.#groups.at(-1).className = 'group';
+    }
+    list.append(...this.#groups);
+    new ResizeObserver(() => list.style.setProperty('--columns', nColumnsOf(list))).observe(list);
     list.addEventListener('focusin', (event) => {
       this.#current = this.numberAt(event.target);
     });
@@ -104,14 +114,19 @@ class Cards extends EventTarget {
     }[kind];
     const clusters = clustering.bySimilarity.map((number) => clustering.clusters.get(number));
     this.#order = clusters.sort((a, b) => value(a) - value(b)).map(({ number }) => number);
-    this.#list.append(...this.#order.map((number) => this.#cards.get(number).item));
   }
 
   /** Show only the clusters that `accepts`. */
   filter(accepts) {
-    this.shown = this.#order.filter(accepts);
-    const shown = new Set(this.shown);
-    for (const [number, { item }] of this.#cards) item.hidden = !shown.has(number);
+    const shown = this.#order.filter(accepts);
+    if (shown.join() === this.shown.join()) return;
+    this.shown = shown;
+    const focused = document.activeElement;
+    const items = shown.map((number) => this.#cards.get(number).item);
+    this.#groups.forEach((group, index) => {
+      group.replaceChildren(...items.slice(index * N_OF_GROUP, (index + 1) * N_OF_GROUP));
+    });
+    if (focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 
   numberAt(element) {

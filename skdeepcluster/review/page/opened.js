@@ -44,10 +44,10 @@ class Opened {
 
   open(number, { inField = false } = {}) {
     this.number = number;
-    if (!this.isOpen) this.#dialog.showModal();
-    this.#dialog.scrollTop = 0;
     this.showView('typical');
     this.refresh();
+    if (this.isOpen) this.#dialog.scrollTop = 0;
+    else this.#dialog.showModal(); // lays the page out, so after the changes
     if (inField) this.focusName();
     else byId('images').focus({ preventScroll: true });
   }
@@ -65,7 +65,7 @@ class Opened {
 
   /** Show names and marks as they are now. */
   refresh() {
-    if (!this.isOpen) return;
+    if (this.number === null) return;
     const cluster = clustering.clusters.get(this.number);
     const nMarked = this.#naming.excluded.get(this.number)?.size ?? 0;
     byId('opened-title').textContent = titleOf(cluster);

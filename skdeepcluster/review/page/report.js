@@ -51,10 +51,8 @@ function isFound(number, name, text) {
 }
 
 function sort() {
-  const focused = document.activeElement;
   cards.sort(byId('sort').value);
   filter();
-  focused.focus();
 }
 
 function showAll() {
