@@ -15,6 +15,10 @@ were counted.
 Two processes of one core each, of which one is killed at a random moment, started with
 ``--max-restarts=3`` and a checkpoint: do they end with the clusters of an uninterrupted
 fit?
+
+    python benchmarks/distributed.py --data usps9298/data.npz --n 1000 --seeds 3
+
+The purity of fits of one, two and three processes with the same seeds.
 """
 
 from __future__ import annotations
@@ -34,10 +38,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
-from _common import load, machine, table
+from _common import load, machine, name_of, table
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.flop_counter import FlopCounterMode
+
+from skdeepcluster import cluster_purity_score
 
 SETTINGS = {  # processes, threads of each
     "1 process, 1 core": (1, 1),
@@ -88,7 +94,7 @@ def fit(options):
     est = DeepClusterCategorizer(
         options.k,
         n_epochs=options.epochs,
-        random_state=0,
+        random_state=options.seed,
         image_size=options.size,
         checkpoint=options.checkpoint,
     )
@@ -195,16 +201,33 @@ def kills(options, given):
     print(f"in each: {same} ended with the clusters of the uninterrupted fit")
 
 
+def purities(options, given, y):
+    """Fits of one, two and three processes."""
+    lines = []
+    for n in (1, 2, 3):
+        labels = [
+            run(n, 1, *given, "--seed", seed)[0]["labels"]
+            for seed in range(options.seeds)
+        ]
+        found = [cluster_purity_score(y, each) for each in labels]
+        lines.append([f"{n}", *(f"{purity:.3f}" for purity in found)])
+    print(f"{machine()}\n\n{name_of(options.data)}: {len(y):,} images\n")
+    seeds = [f"purity, seed {seed}" for seed in range(options.seeds)]
+    print(table(["processes", *seeds], lines))
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="an .npz file with images and labels")
+    parser.add_argument("--data", type=Path, help="an .npz file, views or digits")
     parser.add_argument("--n", type=int, default=3000, help="images (default: 3000)")
     parser.add_argument("--k", type=int, default=48, help="clusters (default: 48)")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--size", type=int, default=32, help="in pixels (default: 32)")
     parser.add_argument("--kills", type=int, default=0, help="fits to interrupt")
+    parser.add_argument("--seeds", type=int, default=0, help="to compare purities")
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--checkpoint", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--as-rank", type=Path, help=argparse.SUPPRESS)
@@ -214,13 +237,15 @@ def main():
         return steps(options)
     if options.as_rank is not None:
         return fit(options)
-    X, _ = load(options.data, options.n)
+    X, y = load(options.data, options.n)
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "X.npy")
         np.save(path, X)
         given = ["--as-rank", path, "--k", options.k, "--epochs", options.epochs]
         given += ["--size", options.size]
+        if options.seeds:
+            return purities(options, given, y)
         if options.kills:
             return kills(options, given)
         for name, (n_processes, n_threads) in SETTINGS.items():

@@ -105,8 +105,12 @@ def moments_of(features: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor, Tensor]:
     n_features = features.shape[1]
     own = features.new_zeros(1, 1 + 2 * n_features, dtype=torch.float32)
     if n := features.numel() // n_features:
-        around = [0, *range(2, features.ndim)]
-        variance, mean = torch.var_mean(features.float(), around, correction=0)
+        # Faster than var_mean, and as exact: weights of float32 make moments of it.
+        ones, eps = features.new_ones(n_features, dtype=torch.float32), 1e-5
+        _, mean, scale = torch.native_batch_norm(
+            *(features, ones, torch.zeros_like(ones), None, None, True, 0.0, eps)
+        )
+        variance = (scale**-2 - eps).clamp(min=0)
         own = torch.cat([mean.new_full((1,), n), mean, variance]).unsqueeze(0)
     sizes, means, variances = ranks.rows(own, ranks.size).split(
         [1, n_features, n_features], dim=1
@@ -145,8 +149,9 @@ class _Normalise(torch.autograd.Function):
         of_features = gradient
         of_weight = of_bias = torch.zeros_like(weight)
         if features.numel():
+            gradient = gradient.contiguous(memory_format=_format_of(features))
             of_features, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-                *(gradient.contiguous(), features, weight, mean, variance, None, None),
+                *(gradient, features, weight, mean, variance, None, None),
                 *(False, ctx.eps, (True, True, True)),
             )
         sums = ctx.ranks.sum(torch.stack([of_weight, of_bias])) / total
@@ -155,6 +160,13 @@ class _Normalise(torch.autograd.Function):
         factor = -weight * scale * scale * sums[0]
         offset = -weight * scale * sums[1] - factor * mean
         shape = (-1, *[1] * (features.ndim - 2))
-        through = features * factor.view(shape) + offset.view(shape)
-        of_features = of_features + through.to(of_features.dtype)
+        through = torch.addcmul(offset.view(shape), features, factor.view(shape))
+        of_features = of_features.add(through).to(of_features.dtype)
         return of_features, of_weight, of_bias, None, None, None
+
+
+def _format_of(features: Tensor) -> torch.memory_format:
+    """How they lie in memory: mixed with another order, batch norm is slow."""
+    last = torch.channels_last
+    is_last = features.ndim == 4 and features.is_contiguous(memory_format=last)
+    return last if is_last else torch.contiguous_format
