@@ -54,7 +54,9 @@ def learn(
     epochs = learning.epochs()
     for _ in range(n_before, loop.descent.n_epochs):
         task = context.subcontext(task_name="epoch")
-        task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        # Only the first process calls callbacks, which may draw random numbers.
+        with ranks.by_itself(loop.images.device):
+            task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
         # Training goes on changing the network that made the epoch's clusters.
         network = copy.deepcopy(body) if _network_is_asked_for(estimator) else body
         epoch = next(epochs, None)
@@ -63,9 +65,10 @@ def learn(
                 checkpoint.leave()
             return
         so_far = functools.partial(fitted_as, epoch.clustering, network)
-        asked_to_stop = task.call_on_fit_task_end(
-            estimator=estimator, X=X, y=y, reconstruction_attributes=so_far
-        )
+        with ranks.by_itself(loop.images.device):
+            asked_to_stop = task.call_on_fit_task_end(
+                estimator=estimator, X=X, y=y, reconstruction_attributes=so_far
+            )
         if checkpoint is not None:
             checkpoint.after_epoch(learning, epoch)
         if ranks.any(bool(asked_to_stop)):

@@ -603,19 +603,20 @@ class DeepClusterCategorizer(
         check_parts(self)
         rows, shape = self._check_images(X)
         device = runtime.resolve_device(self.device)
+        ranks.use(device)
         inputs = inputs_of(self, rows, shape)
         n_epochs = n_epochs_of(self, len(rows))
         context = self._init_callback_context(max_subtasks=n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
         seed, kept = ranks.told(self._draw_seed()), None
-        check_same_fit(self, rows, shape, ranks)
+        check_same_fit(self, rows, shape, device, ranks)
         with runtime.session(device, seed=seed):
             loop = alternation_of(self, rows, inputs, device, ranks)
             learning = Learning(loop, self.stopping)
             if self.checkpoint is not None:
                 fingerprint = fingerprint_of(self, rows, shape, loop.precision, seed)
-                kept = Checkpoint(self.checkpoint, fingerprint, ranks)
+                kept = Checkpoint(self.checkpoint, ranks.told(fingerprint), ranks)
                 kept.resume(learning)
             body = loop.backbone.body
             fitted_as = functools.partial(self._fitted_as, inputs, loop)

@@ -105,6 +105,8 @@ class Checkpoint:
         self.path = Path(folder) / f"{fingerprint}{_SUFFIX}"
         self._written = time.monotonic()
         self._failed = False
+        if not ranks.is_first:  # which writes
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(self.path.parent, os.W_OK):
             raise PermissionError(

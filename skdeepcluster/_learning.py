@@ -79,6 +79,9 @@ class Learning:
     def _is_enough(self) -> bool:
         """Whether the assignments are as stable as asked for."""
         values = self.history.values
-        return self.stopping is not None and self.stopping._is_reached(
+        if self.stopping is None:
+            return False
+        found = self.stopping._is_reached(
             values["nmi_previous"], values["purity_previous"]
         )
+        return self.loop.ranks.told(found)

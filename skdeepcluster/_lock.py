@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 def locked(folder: Path) -> Iterator[None]:
     """Have a folder alone; it is made if need be.
 
-    The system takes the lock away when the process ends, whatever ends it.
+    The system takes the lock away when the process ends, whatever ends it, on all file
+    systems that have locks.
 
     Raises
     ------

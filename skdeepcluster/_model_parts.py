@@ -52,7 +52,10 @@ def rebuild(described: dict[str, Any], tensors: dict[str, Tensor]) -> Model:
         raise ValueError(f"there is no precision {described['precision']!r}")
     inputs = _inputs(described, tensors)
     # Building it embeds a blank image, for which a large size would take gigabytes.
-    size = (PROBED, PROBED) if is_ours and min(inputs.size) > PROBED else inputs.size
+    size = inputs.size
+    if is_ours:
+        size = min(size[0], 7 * PROBED), min(size[1], 7 * PROBED)
+        size = (PROBED, PROBED) if min(size) > PROBED else size
     with runtime.NothingDrawn():
         backbone = architecture.build(replace(inputs, size=size))
     backbone.body.float()

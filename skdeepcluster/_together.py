@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
@@ -40,6 +41,7 @@ def check_same_fit(
     est: DeepClusterCategorizer,
     rows: NDArray[Any],
     shape: tuple[int, ...],
+    device: torch.device,
     ranks: Ranks,
 ) -> None:
     """Check that all processes were given the same images and parameters.
@@ -56,6 +58,12 @@ def check_same_fit(
             f"The {ranks.size} processes of this fit were given different images: "
             f"process {ranks.rank} has {len(rows):,} of shape {shape}. Give all of "
             "them the whole set, best as a memory map; each works on its share."
+        )
+    if not ranks.agree(device.type):
+        raise ValueError(
+            f"The {ranks.size} processes of this fit would work on different kinds of "
+            f"devices: process {ranks.rank} on {device.type}. Give all of them "
+            "device='cpu', or a GPU each."
         )
     parameters = est.get_params(deep=False)
     differing = [

@@ -153,8 +153,39 @@ def test_numbers_drawn_by_one_process_only_are_an_error(processes, X):
             torch.rand(1 + together().rank)
             return super().loss(logits, labels, n_views)
 
-    with pytest.raises(RuntimeError, match="different numbers of random numbers"):
-        processes(2, lambda rank: quick(objective=Drawing()).fit(X).n_epochs_)
+    for n_epochs in (1, 2):
+        est = quick(objective=Drawing(), n_epochs=n_epochs)
+        with pytest.raises(RuntimeError, match="different numbers of random numbers"):
+            processes(2, lambda rank, est=est: est.fit(X).n_epochs_)
+
+
+def test_callbacks_may_draw_random_numbers(processes, X):
+    class Drawing(Stopping):
+        def on_fit_task_begin(self, estimator, context):
+            torch.rand(3)
+
+    def fit(rank):
+        return what_was_learnt(quick().set_callbacks(Drawing(after=9)).fit(X))
+
+    first, second = processes(2, fit)
+    assert first == second
+
+
+def test_a_batch_norm_of_another_class_does_not_part_them(processes, X):
+    class Own(nn.BatchNorm2d):
+        pass
+
+    def network():
+        layers = list(tiny())
+        return nn.Sequential(layers[0], Own(8), *layers[2:])
+
+    def fit(rank):
+        est = quick(backbone=network).fit(X)
+        assert np.array_equal(est.predict(X), est.labels_)
+        return what_was_learnt(est)
+
+    first, second = processes(2, fit)
+    assert first == second
 
 
 def test_the_seed_of_the_first_counts(processes, X):

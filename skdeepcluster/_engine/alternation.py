@@ -47,7 +47,7 @@ class Alternation:
         stage = self.objective.stage(number, self.descent.n_epochs)
         n_clusters = self.clusterer.number(stage.n_clusters, len(self.images))
         self.descent.enter(stage.objective, n_clusters, device)
-        self.ranks.check_random_state()
+        self.ranks.check_random_state(device)
         embeddings = self.memory.recall()
         embedded = clock(device)
         clustering = self.clusterer.cluster(
@@ -55,7 +55,7 @@ class Alternation:
         )
         clustered = clock(device)
         rate = self.descent.begin(number, stage, clustering.centroids)
-        drawn = self.sampler(clustering.labels)
+        drawn = self.ranks.from_first(self.sampler(clustering.labels))
         total = torch.zeros((), device=device)
         seconds = (embedded - start, clustered - embedded, 0.0)
         return Epoch(number, stage, clustering, rate, drawn, total, seconds=seconds)
@@ -94,6 +94,8 @@ class Alternation:
                 raise DivergenceError
             if not is_over:
                 self.after_step(epoch)
+        # Statistics of layers that are not over all processes would part them.
+        ranks.like_first(nn.ModuleList([body, neck, head]))
 
     def is_over(self, epoch: Epoch) -> bool:
         """Whether all images of an epoch were trained on."""
@@ -101,6 +103,7 @@ class Alternation:
 
     def final(self, last: Epoch | None) -> tuple[Clustering, Tensor | None]:
         """The final clusters of the images as they are, and their embeddings."""
+        self.ranks.check_random_state(self.images.device)
         n_epochs = max(1, self.descent.n_epochs)
         stage = self.objective.stage(0, n_epochs) if last is None else last.stage
         self.memory.drop()

@@ -49,13 +49,16 @@ class Whitening:
         products = ranks.sum(sides @ sides.T) / max(1, n - 1)
         variances, vectors = torch.linalg.eigh(products)
         rank = int((variances > variances[-1] * 1e-6).sum())
-        keep = max(1, min(n_components, n - 1, d, rank))
+        keep = ranks.told(max(1, min(n_components, n - 1, d, rank)))
         variances = variances[-keep:].flip(0)
         components = vectors[:, -keep:].flip(1).T
         if few:
             components = F.normalize(components @ centred)
         scale = torch.where(variances > 0, variances, 1).sqrt()
-        return cls(mean, ranks.from_first((components / scale[:, None]).contiguous()))
+        components = components / scale[:, None]
+        if ranks.size > 1:
+            components = ranks.from_first(components.contiguous())
+        return cls(mean, components)
 
     def to(self, device: torch.device | str) -> Whitening:
         """The same on another device."""
@@ -108,8 +111,8 @@ class Clusterer:
     pca_components : int or None
         Number of principal components to whiten before, if any.
     final_init : callable or None
-        Points and a number of clusters → centroids that the K-means after the last
-        epoch starts from; None starts from random points.
+        Points, a number of clusters and processes → centroids that the K-means after
+        the last epoch starts from; None starts from random points.
     ranks : Ranks
         Each clusters its share of the embeddings.
     """

@@ -40,7 +40,7 @@ def kmeans(
     Parameters
     ----------
     points : Tensor of shape (n_points, n_features), float32
-        Finite, with ``n_points >= n_clusters``.
+        Finite, with ``n_points >= n_clusters`` in all processes together.
     n_clusters : int
         Number of centroids.
     n_iter : int
@@ -159,6 +159,7 @@ def ward(points: Tensor, n_clusters: int, ranks: Ranks = ALONE) -> Tensor:
     n_points = ranks.total(points)
     if n_points > n_sampled or ranks.size > 1:
         sample = torch.randperm(n_points, device=points.device)[:n_sampled]
+        sample = ranks.from_first(sample.contiguous())
         points = ranks.picked(points, sample, n_points)
     # scikit-learn's AgglomerativeClustering does the same, its distances on one core.
     tree = hierarchy.ward(torch.pdist(points).cpu().numpy())

@@ -31,7 +31,7 @@ class Memory:
         self.own = ranks.share(n_images).rows
 
     def recall(self) -> Tensor:
-        """Embeddings of all images, of shape (n_images, n_features)."""
+        """Embeddings of shape (n_images, n_features), or the own share."""
         return self.embed(view=self.view)
 
     def keep(self, batch: Tensor, embeddings: Tensor, n_views: int) -> None:
@@ -52,7 +52,7 @@ class Clean(Memory):
     """The images as they are, embedded anew in every epoch."""
 
     def recall(self) -> Tensor:
-        """Embeddings of all images, of shape (n_images, n_features)."""
+        """Embeddings of shape (n_images, n_features), or the own share."""
         return self.embed()
 
 
@@ -62,7 +62,7 @@ class Bank(Memory):
     rows: Tensor | None = None
 
     def recall(self) -> Tensor:
-        """Embeddings of all images, of shape (n_images, n_features)."""
+        """Embeddings of shape (n_images, n_features), or the own share."""
         if self.rows is None:
             self.rows = super().recall()
         return self.rows

@@ -67,6 +67,11 @@ class Ranks:
         first, end = (each * n // self.size for each in (self.rank, self.rank + 1))
         return Share(n, slice(first, end))
 
+    def use(self, device: torch.device) -> None:
+        """Let messages go by the GPU that this process works on."""
+        if self.size > 1 and device.type == "cuda":
+            torch.cuda.set_device(device)
+
     def part(self, batch: Tensor) -> Tensor:
         """Own part of a batch."""
         return batch[self.share(len(batch)).rows]
@@ -199,13 +204,19 @@ class Ranks:
             dist.all_gather_object(values, value)
         return all(each == values[0] for each in values)
 
-    def check_random_state(self) -> None:
+    def check_random_state(self, device: torch.device) -> None:
         """Raise RuntimeError if processes have drawn different random numbers."""
-        if not self.agree(torch.get_rng_state().numpy().tobytes()):
+        if self.size == 1:
+            return
+        states = [torch.get_rng_state()]
+        if device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(device))
+        if not self.agree([state.numpy().tobytes() for state in states]):
             raise RuntimeError(
                 "The processes of this fit have drawn different numbers of random "
                 "numbers, so that they no longer learn the same: something in the "
-                "objective or the sampler draws as many as a process has images."
+                "objective or the sampler draws as many as a process has images, or "
+                "their GPUs are of different kinds."
             )
 
     @contextmanager
@@ -304,7 +315,7 @@ def _meet() -> None:
 
 def _of_flags() -> torch.device:
     """A device whose tensors the group can send."""
-    if dist.get_backend() == "nccl":
+    if torch.cuda.is_available() and "cpu:" not in dist.get_backend_config():
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")
 
@@ -319,6 +330,8 @@ def _understood() -> Iterator[None]:
     """Say what it means if another process does not answer."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:  # with the addresses of others in its text
         raise OtherProcessError(
             "Another process of this fit has ended or does not answer, so that this "

@@ -53,6 +53,9 @@ def n_processes(asked: int | None, device: str) -> int:
         raise ValueError(f"--processes {asked} is none; give 1 or more.")
     on_gpus = device in ("auto", "cuda") and torch.cuda.is_available()
     n_gpus = torch.cuda.device_count() if on_gpus else 0
+    can = torch.distributed.is_available()
+    if asked is None and not (can and torch.distributed.is_nccl_available()):
+        return 1
     n = max(1, n_gpus) if asked is None else asked
     if n > 1 and device.startswith("cuda:"):
         raise ValueError(
@@ -64,7 +67,12 @@ def n_processes(asked: int | None, device: str) -> int:
             f"--processes {n} are more than the {n_gpus} GPU(s), of which each process "
             "has one; give fewer, or --device cpu."
         )
-    if n > 1 and not torch.distributed.is_available():
+    if n > 1 and device.startswith("mps"):
+        raise ValueError(
+            f"--processes {n} cannot work on --device {device}, where PyTorch sends "
+            "nothing between processes; give --device cpu, or --processes 1."
+        )
+    if n > 1 and not can:
         raise ValueError(
             f"--processes {n} need torch.distributed, which this PyTorch was built "
             "without; leave it out."
@@ -171,7 +179,7 @@ def _variables(n: int) -> dict[str, str]:
     networks = [] if sys.platform == "win32" else socket.if_nameindex()
     for _, name in networks:
         if name in ("lo", "lo0"):  # of Linux, or of macOS
-            found["GLOO_SOCKET_IFNAME"] = name
+            found["GLOO_SOCKET_IFNAME"] = found["NCCL_SOCKET_IFNAME"] = name
     return found
 
 
