@@ -260,7 +260,7 @@ def locked_results(folder: Path) -> Iterator[None]:
     Raises
     ------
     FileNotFoundError
-        If it is no folder.
+        If it is not a folder.
     ValueError
         If another run writes to it.
     """

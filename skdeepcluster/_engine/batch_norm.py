@@ -14,7 +14,7 @@ from skdeepcluster._engine.ranks import ALONE, Ranks
 class OverAllRanks(nn.modules.batchnorm._BatchNorm):
     """Normalises by the mean and variance of the whole batch in training.
 
-    PyTorch's ``SyncBatchNorm`` does the same, but on GPUs only, and is no
+    PyTorch's ``SyncBatchNorm`` does the same, but on GPUs only, and it is not a
     ``BatchNorm2d``, which can be folded into a convolution.
     """
 

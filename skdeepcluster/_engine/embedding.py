@@ -13,7 +13,7 @@ from skdeepcluster._engine.layers import for_evaluation
 from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.runtime import autocast
 
-_PIXELS = 2**22  # at once: more take gigabytes, and are no faster
+_PIXELS = 2**22  # at once: more take gigabytes, and gain nothing
 
 
 def embed(
