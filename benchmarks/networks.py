@@ -29,8 +29,8 @@ def shapes_of(name):
 
 def tried(name):
     """What became of a network: "right", or what is wrong."""
-    size = settings_of(f"timm:{name}").size
     try:
+        size = settings_of(f"timm:{name}").size
         with torch.device("meta"), torch.no_grad():
             network, n_features = network_of(f"timm:{name}", size, shapes_of(name))
             found = network.eval()(torch.zeros(2, 1, *size))

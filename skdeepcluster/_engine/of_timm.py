@@ -17,6 +17,13 @@ from skdeepcluster._engine.settings import Settings, unknown
 from skdeepcluster._engine.weights import check_taken
 
 _LOWEST = (1, 0, 31)  # older ones read pickles with code
+# All of timm's names whose part is made with weights of its own from the network.
+_DOWNLOADING = {
+    "vit_base_resnet26d_224",
+    "vit_base_resnet50d_224",
+    "vit_small_resnet26d_224",
+    "vit_small_resnet50d_s16_224",
+}
 
 
 def settings_of(name: str) -> Settings:
@@ -154,6 +161,12 @@ def _config(name: str) -> Any:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         raise unknown("timm", architecture, timm.list_models())
+    if architecture in _DOWNLOADING:
+        raise ValueError(
+            f"backbone='timm:{name}' cannot be used, because timm would download "
+            "weights for a part of it, whatever weights are given; take another "
+            "network, such as vit_small_patch16_224."
+        )
     tags = timm.models.get_arch_pretrained_cfgs(architecture)
     if tag and name not in tags:
         known = [each.partition(".")[2] for each in tags]

@@ -247,6 +247,7 @@ def test_files_that_are_no_weights(tmp_path):
         ("torchvision:fcn_resnet50", "no such network"),
         ("timm:hf-hub:timm/resnet18", "without a further ':'"),
         ("timm:local-dir:x", "without a further ':'"),
+        ("timm:vit_base_resnet50d_224", "would download weights"),
         ("timm:timm/resnet18", "or a '/'"),
         ("timm:..\\x", "is not the name"),
         ("hf-hub:timm/resnet18", "is not the name"),
