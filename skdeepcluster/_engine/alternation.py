@@ -70,7 +70,7 @@ class Alternation:
         """
         objective, labels = epoch.stage.objective, epoch.clustering.labels
         body, neck, head = self.backbone.body, self.backbone.neck, self.descent.head
-        nn.ModuleList([body, neck, head]).train()
+        learnt = nn.ModuleList([body, neck, head]).train()
         device, ranks = self.images.device, self.ranks
         n_views = self.views.number(objective.n_views)
         batches = self.descent.batches(epoch.drawn)[epoch.n_steps :]
@@ -95,7 +95,7 @@ class Alternation:
             if not is_over:
                 self.after_step(epoch)
         # Statistics of layers that are not over all processes would part them.
-        ranks.like_first(nn.ModuleList([body, neck, head]))
+        ranks.like_first(learnt)
 
     def is_over(self, epoch: Epoch) -> bool:
         """Whether all images of an epoch were trained on."""

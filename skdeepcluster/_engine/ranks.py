@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
 
 Value = TypeVar("Value")
 
@@ -300,14 +303,19 @@ def _meet() -> None:
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    on_gpu = torch.cuda.is_available() and dist.is_nccl_available()
-    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
     # After a restart, the store has the addresses of those that were before
     # (pytorch/pytorch#135712). Only on one machine do all count restarts alike.
     if os.environ.get("GROUP_WORLD_SIZE") == "1":
         count = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = PrefixStore(f"restart {count}", store)
+    join(store, rank, size)
+
+
+def join(store: Store, rank: int, size: int) -> None:
+    """Make a process group of those who share a store."""
+    on_gpu = torch.cuda.is_available() and dist.is_nccl_available()
+    backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     dist.init_process_group(
         backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
     )

@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from skdeepcluster._interruption import TERMINATED
 from skdeepcluster.cli._handover import Handover
 from skdeepcluster.cli._signals import terminable
 
-_PATIENCE = timedelta(hours=1)  # for the others
 _SECONDS = 1.0  # between two looks whether the command is still there
 
 
@@ -47,21 +45,15 @@ def main(folder: str, stores: str, images: str, parent: str) -> None:
 
 def _fit(handover: Handover, stores: Path, images: Path, rank: int, size: int) -> None:
     import numpy as np
-    import torch
     from torch import distributed
     from torch.distributed import FileStore  # type: ignore[attr-defined]
 
+    from skdeepcluster._engine.ranks import join
     from skdeepcluster.cli._fitting import fit
     from skdeepcluster.cli._turns import TakeTurns
 
-    distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
-        # The store that torchrun's variables name would listen on all networks.
-        store=FileStore(str(stores / "ranks"), size),
-        rank=rank,
-        world_size=size,
-        timeout=_PATIENCE,
-    )
+    # The store that torchrun's variables name would listen on all networks.
+    join(FileStore(str(stores / "ranks"), size), rank, size)
     job = handover.job()
     est = job.estimator()
     turns = TakeTurns(job.is_shared_out)
