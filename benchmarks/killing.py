@@ -36,6 +36,7 @@ from PIL import Image
 
 from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster._files import BEGUN, READY
+from skdeepcluster._results import _EXTENSION as EXTENSION
 
 CHECKPOINT = "checkpoint"
 LINES = {"skipped.csv": {1}, "sources.csv": {2, 3}}  # or one an image
@@ -349,12 +350,12 @@ def extending(new, before, n_before, n_new):
     phases = {
         READY: "while files were moved",
         BEGUN: "while results were written",
-        "extension": "while files were read",
+        EXTENSION: "while files were read",
         "*": "when all was there",
     }
     counts = {n_before, n_before + n_new}
     arguments = ["extend", "OUT", new, "--jobs", "1"]
-    return Command(arguments, "extension", phases, counts, before)
+    return Command(arguments, EXTENSION, phases, counts, before)
 
 
 def name_some(out):

@@ -34,6 +34,7 @@ SETTINGS = {
     "fully connected layer, 0.05": {
         "embedding_layer": "fc",
         "objective__standardize": False,
+        "objective__dropout": 0.0,
     },
     "`deepmcat`, 0.05 / 256 an image": {},
 }

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-BEGUN = "unfinished-replacement"  # folders within the one whose files are replaced
-READY = "replacement"
+# Folders within the one whose files are replaced. They are removed and emptied, so
+# that nobody else may have such names.
+BEGUN = ".skdeepcluster-unfinished"
+READY = ".skdeepcluster-replacement"
 
 
 @contextmanager
@@ -79,6 +81,21 @@ def replacing_together(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(begun, ignore_errors=True)
     finish_replacing(folder)
+
+
+def reserve(file: int) -> None:
+    """Take the room on the disk that an opened file has the size of.
+
+    Writing to a memory map without it would end the process, not raise an error.
+
+    Raises
+    ------
+    OSError
+        If there is too little.
+    """
+    size = os.fstat(file).st_size
+    if size and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
 
 
 def finish_replacing(folder: Path) -> None:

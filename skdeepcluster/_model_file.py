@@ -120,6 +120,28 @@ def read(path: str | os.PathLike[str]) -> Stored:
     return Stored(model, arrays, document)
 
 
+def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What :func:`write` wrote as JSON, without the tensors.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a model, is damaged, or has another version.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        with safe_open(os.fspath(path), framework="np") as file:
+            header = file.metadata() or {}
+        _check_format(header, path)
+        document: dict[str, Any] = json.loads(header["document"])
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a skdeepcluster model.") from error
+    except DAMAGED as error:
+        raise damaged(path, error) from error
+    return document
+
+
 def damaged(path: str | os.PathLike[str], error: Exception) -> ValueError:
     """The error for a file with unexpected contents."""
     return ValueError(

@@ -16,16 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from skdeepcluster._files import BEGUN, replacing, replacing_together
 from skdeepcluster._lock import locked
 from skdeepcluster._results_reader import MODEL, NAMED_BY, ResultsReader
-from skdeepcluster.archive._rows import unnamed_memmap, write_in_turn
+from skdeepcluster.archive._rows import new_memmap, unnamed_memmap, write_in_turn
 from skdeepcluster.archive._sources import Sources
 from skdeepcluster.archive._store import write_table
 
 if TYPE_CHECKING:
     from skdeepcluster import DeepClusterCategorizer
+    from skdeepcluster._names import Names
     from skdeepcluster.review._assignment import Assignment
 
 _FIRST = [*NAMED_BY, "cluster", "distance"]  # columns of clusters.csv
-_EXTENSION = "extension"  # the folder in which extend keeps new images meanwhile
+_EXTENSION = ".skdeepcluster-extension"  # where extend keeps new images meanwhile
 
 
 class Results(ResultsReader):
@@ -45,6 +46,7 @@ class Results(ResultsReader):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.written: dict[str, str] = {}
+        self._whole = folder  # also while files are written elsewhere
         self._began = time.time()
 
     @property
@@ -61,6 +63,8 @@ class Results(ResultsReader):
                 yield
         finally:
             self.folder = folder
+        if "clusters.csv" in self.written and "series.csv" not in self.written:
+            (folder / "series.csv").unlink(missing_ok=True)  # of other categories
 
     def write_model(self, est: DeepClusterCategorizer, what: str) -> None:
         """Write ``model.safetensors``."""
@@ -69,7 +73,8 @@ class Results(ResultsReader):
     def write_clusters(self, table: pd.DataFrame, what: str) -> None:
         """Write ``clusters.csv``: the columns of `_FIRST`, and then all others."""
         self.write_table("clusters.csv", _ordered(table, _FIRST), what)
-        (self.folder / "series.csv").unlink(missing_ok=True)  # of another run
+        if self.folder == self._whole:
+            (self.folder / "series.csv").unlink(missing_ok=True)  # of another run
 
     def write_table(self, name: str, table: pd.DataFrame, what: str) -> None:
         """Write a table."""
@@ -142,7 +147,7 @@ class Results(ResultsReader):
             return images
         path = self._new("images.npy", "the images as they were read")
         with replacing(path) as unfinished:
-            images = np.lib.format.open_memmap(unfinished, "w+", dtype, shape)
+            images = new_memmap(unfinished, shape, dtype)
             write_in_turn(parts, images)
             images.flush()
         index, skipped = archive
@@ -208,6 +213,17 @@ class Results(ResultsReader):
             duplicates=duplicates,
             outliers=outliers,
         )
+
+    def write_names(self, names: Names, labels: NDArray[np.int64]) -> None:
+        """Have ``report.html``, if it is still there, begin with these names."""
+        from skdeepcluster.review._page import rename
+        from skdeepcluster.review._report import by_cluster
+
+        page = self._whole / "report.html"
+        if page.exists():
+            target = self._new("report.html", "the clusters, now with the names")
+            marked = by_cluster(names.excluded, labels)
+            rename(page, target, names.categories, marked)
 
     def draw(
         self,

@@ -98,20 +98,18 @@ class ResultsReader:
             )
         return found
 
-    def read_series(self, n_images: int) -> pd.Series[int]:
+    def read_series(self, table: pd.DataFrame) -> pd.Series[int]:
         """Read which series each image is of, from ``index.csv``.
 
         Raises
         ------
         ValueError
-            If it has another number of images.
+            If it has other images than the table, that of ``clusters.csv``.
         """
         path = self.folder / "index.csv"
-        series = pd.read_csv(
-            path, usecols=["series"], dtype="Int64", encoding_errors="surrogateescape"
-        )["series"]
-        _check_count(path, len(series), n_images)
-        return series
+        index = read_index(path)
+        _check_rows(path, index, table)
+        return index["series"]
 
     def read_sources(self) -> Sources:
         """Read ``sources.csv``."""
@@ -122,19 +120,18 @@ class ResultsReader:
         """Whether there is an ``embeddings.npy``."""
         return (self.folder / "embeddings.npy").exists()
 
-    def read_store(self, n_images: int) -> tuple[pd.DataFrame, NDArray[Any]]:
+    def read_store(self, table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[Any]]:
         """Read ``index.csv`` and ``images.npy``.
 
         Raises
         ------
         ValueError
-            If they have another number of images.
+            If they have other images than the table, that of ``clusters.csv``.
         """
         path = self.folder / "index.csv"
         index = read_index(path)
         images = np.load(self.folder / "images.npy", mmap_mode="r")
-        for count in (len(index), len(images)):
-            _check_count(path, count, n_images)
+        _check_rows(path, index.iloc[: len(images)], table)
         return index, images
 
     def read_skipped(self) -> pd.DataFrame:
@@ -152,11 +149,30 @@ def all_labels(est: DeepClusterCategorizer) -> NDArray[np.int64]:
     return np.concatenate([est.labels_, getattr(est, "new_labels_", est.labels_[:0])])
 
 
-def _check_count(path: Path, count: int, n_images: int) -> None:
-    if count != n_images:
+def check_unnamed(folder: Path) -> None:
+    """Raise ValueError if the clusters in a folder have names."""
+    from skdeepcluster._model_file import peek
+
+    file = folder / MODEL
+    try:
+        named = file.exists() and bool(peek(file)["attributes"]["names_"])
+    except (LookupError, TypeError, ValueError):  # of a damaged model
+        return
+    if named:
         raise ValueError(
-            f"{path} has {count} images, but clusters.csv has {n_images}; run "
-            "skdeepcluster categorize again."
+            f"The clusters in {folder} have names, which would be lost: choose another "
+            f"folder for the results, with --names-from {folder} to keep the names; or "
+            f"remove {file}."
+        )
+
+
+def _check_rows(path: Path, index: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Raise ValueError if another run has read other images since the table."""
+    if list(_keys(index.rename(columns={"path": "image"}))) != list(_keys(table)):
+        raise ValueError(
+            f"{path} does not have the images of clusters.csv beside it, because "
+            "another skdeepcluster categorize has read the archive since, and has not "
+            "ended: run it again, or use a copy of the folder from before."
         )
 
 
@@ -170,8 +186,10 @@ def load_model(path: Path) -> DeepClusterCategorizer:
     """Load the model of a folder of results, or a model file."""
     from skdeepcluster import DeepClusterCategorizer
 
-    file = path / MODEL if path.is_dir() else path
-    finish_replacing(file.parent)
+    file = path
+    if path.is_dir():
+        finish_replacing(path)
+        file = path / MODEL
     if not file.exists():
         raise FileNotFoundError(
             f"There is no model {file}; use one that skdeepcluster categorize wrote."

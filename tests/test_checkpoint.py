@@ -197,7 +197,7 @@ PARAMETERS = {
     "float32": {"precision": "float32"},
     "bfloat16": {"precision": "bfloat16"},
     "clusters": {
-        "objective": ClusterClassification(),
+        "objective": ClusterClassification(dropout=0.5),
         "cluster_on": "views",
         "pca_components": 8,
         "sampling": "clusters",

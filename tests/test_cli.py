@@ -1,6 +1,9 @@
 import csv
+import errno
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -340,6 +343,7 @@ def test_nothing_that_identifies_is_written_or_printed(cine_folder, tmp_path, ca
     secrets = [b"SECRET", b"Jane", b"999888777"]
     secrets += [f"IM{number:02}".encode() for number in range(20)]
     out_, err = capfd.readouterr()
+    assert "Without --strict the others are read, and skipped.csv says which" in err
     for secret in secrets:
         assert secret.decode() not in out_ + err
         for path in [*out.iterdir(), *new.iterdir()]:
@@ -505,8 +509,100 @@ def test_what_a_model_was_fitted_to_is_not_replaced(sorted_cine, cine_folder, ca
     for model in (sorted_cine, sorted_cine / "model.safetensors"):
         arguments = ["assign", model, cine_folder, "-o", sorted_cine]
         assert main([str(argument) for argument in arguments]) == 2
-        assert "is where the model is" in capsys.readouterr().err
+        assert "is where a model is" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in sorted_cine.iterdir()} == before
+
+
+def test_results_that_have_a_model_are_not_replaced_by_tables(
+    sorted_cine, cine_folder, tmp_path, capsys
+):
+    shutil.copytree(sorted_cine, tmp_path / "other")
+    arguments = ["assign", sorted_cine, cine_folder, "-o", tmp_path / "other"]
+    assert main([str(argument) for argument in arguments]) == 2
+    assert "is where a model is" in capsys.readouterr().err
+
+
+def test_clusters_that_have_names_are_not_sorted_anew(npz, tmp_path, capsys):
+    out, names = tmp_path / "out", tmp_path / "names.csv"
+    command = ["categorize", str(npz), *QUICK, "-o", str(out)]
+    assert main(command) == 0
+    assert main(command) == 0
+    names.write_text("cluster,category,excluded\n0,seven,\n")
+    assert main(["name", str(out), str(names)]) == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    capsys.readouterr()
+    for arguments in (command, ["demo", "--epochs", "0", "-o", str(out)]):
+        assert main(arguments) == 2
+        told = capsys.readouterr().err
+        assert f"The clusters in {out} have names, which would be lost" in told
+        assert f"--names-from {out}" in told
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    command[-1] = str(tmp_path / "new")
+    assert main([*command, "--names-from", str(out)]) == 0
+    assert main([*command, "--names-from", str(out)]) == 0  # the same names again
+    (out / "model.safetensors").unlink()
+    command[-1] = str(out)
+    assert main(command) == 0
+
+
+def test_the_page_has_the_names_that_were_given(npz, tmp_path):
+    out, names = tmp_path / "out", tmp_path / "names.csv"
+    assert main(["categorize", str(npz), *QUICK, "-o", str(out)]) == 0
+    before = (out / "report.html").read_bytes()
+    of_images = [line["cluster"] for line in read_csv(out / "clusters.csv")]
+    row = of_images.index("1")
+    name = "</script><b>é"
+    names.write_text(f"cluster,category,excluded\n1,{name},{row}\n", "utf-8")
+    assert main(["name", str(out), str(names)]) == 0
+    after = (out / "report.html").read_bytes()
+    start = b'<script type="application/json" id="data">'
+
+    def data(page):
+        return json.loads(page.partition(start)[2].partition(b"</script>")[0])
+
+    expected = data(before) | {"names": {"1": name}, "excluded": [[1, [row]]]}
+    assert data(after) == expected  # its place in the browser's storage included
+    for part in (0, 2):
+        around = [page.partition(start)[part] for page in (before, after)]
+        if part == 2:
+            around = [each.partition(b"</script>")[2] for each in around]
+        assert around[0] == around[1]
+    (out / "report.html").unlink()
+    assert main(["name", str(out), str(names)]) == 0
+    (out / "report.html").write_text("something else")
+    assert main(["name", str(out), str(names)]) == 2
+
+
+def test_folders_that_only_look_like_ours_stay(npz, tmp_path):
+    out = tmp_path / "study"
+    for name in ("extension", "replacement", "unfinished-replacement"):
+        (out / name).mkdir(parents=True)
+        (out / name / "scan.dcm").write_bytes(b"precious")
+    assert main(["categorize", str(npz), *QUICK, "-o", str(out)]) == 0
+    for name in ("extension", "replacement", "unfinished-replacement"):
+        assert (out / name / "scan.dcm").read_bytes() == b"precious"
+
+
+def test_a_full_disk_is_an_error(cine_folder, tmp_path, monkeypatch, capsys):
+    def full(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    out = tmp_path / "out"
+    assert main(["categorize", str(cine_folder), *QUICK, "-o", str(out)]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert not list(out.glob("images.npy*"))
+
+
+def test_a_full_gpu_is_an_error(npz, tmp_path, monkeypatch, capsys):
+    def full(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory.\n Tried to allocate 9 GiB")
+
+    monkeypatch.setattr(DeepClusterCategorizer, "fit", full)
+    arguments = ["categorize", str(npz), *QUICK, "-o", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    told = "CUDA out of memory. Tried to allocate 9 GiB\n"
+    assert capsys.readouterr().err == f"skdeepcluster: error: {told}"
 
 
 def test_windows_that_are_none(capsys):

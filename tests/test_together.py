@@ -61,7 +61,7 @@ def what_was_learnt(est):
         {"cluster_on": "views", "sampling": "clusters"},
         {
             "cluster_on": "images",
-            "objective": ClusterClassification(standardize=True),
+            "objective": ClusterClassification(standardize=True, dropout=0.5),
             "pca_components": 3,
             "augmentation": False,
         },

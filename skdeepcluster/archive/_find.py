@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from skdeepcluster.archive._file import Unreadable
 from skdeepcluster.archive._scan import File, scan
@@ -50,6 +51,12 @@ def find_files(
 
 def numbers_for(paths: list[str], key: Path) -> dict[str, str]:
     """A number for each path, that of an earlier run where the file has one."""
+    # Two runs may share the table, and must not give one number to two paths.
+    with FileLock(key.with_name(f".{key.name}.lock")):
+        return _numbers_for(paths, key)
+
+
+def _numbers_for(paths: list[str], key: Path) -> dict[str, str]:
     known = read_key(key) if key.exists() else {}
     start = 1 + max((int(number) for number in known.values()), default=0)
     new = [path for path in paths if path not in known]

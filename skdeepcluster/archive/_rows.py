@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skdeepcluster._files import reserve
+
 _AT_ONCE = 4096  # images in memory
 
 
@@ -75,9 +77,33 @@ def write_in_turn(arrays: Sequence[NDArray[Any]], into: NDArray[Any]) -> None:
             start += len(part)
 
 
+def new_memmap(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> np.memmap[Any, Any]:
+    """A ``.npy`` file as an array, whose room on the disk is taken.
+
+    Raises
+    ------
+    OSError
+        If there is too little room.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with open(path, "r+b") as file:
+        reserve(file.fileno())
+    return array
+
+
 def unnamed_memmap(
     shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path
 ) -> NDArray[Any]:
-    """An array in a file that ends with it, in a folder where there is room."""
+    """An array in a file that ends with it, in a folder where there is room.
+
+    Raises
+    ------
+    OSError
+        If there is too little.
+    """
     with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, dtype, "w+", shape=shape)
+        array = np.memmap(file, dtype, "w+", shape=shape)
+        reserve(file.fileno())
+        return array

@@ -123,8 +123,6 @@ def pixels_of(path: str) -> str | None:
 
 
 def _state(status: os.stat_result) -> str:
-    # A file that replaces another may keep its size and the time of its content.
-    return (
-        f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} "
-        f"{status.st_dev} {status.st_ino}"
-    )
+    # A file that replaces another may keep its size and the time of its content. The
+    # number of the device is not that of the file: each mount of a network has another.
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

@@ -16,6 +16,7 @@ from skdeepcluster._files import replacing
 from skdeepcluster.archive._file import Address
 from skdeepcluster.archive._journal import Journal, as_address, remove_journals
 from skdeepcluster.archive._pixels import inner, limits, with_window
+from skdeepcluster.archive._rows import new_memmap
 
 _SAMPLE = 512
 """Images of a series that its percentiles are taken of."""
@@ -215,7 +216,7 @@ class Store:
         values = self._journal.values()
         of_groups = dict(self._limits_of_groups(rows, values))
         shape = (len(rows), *self._shape)
-        images = np.lib.format.open_memmap(path, "w+", self._dtype, shape)
+        images = new_memmap(path, shape, self._dtype)
         ends, target = [], np.asarray(images)
         for number, row in enumerate(rows):
             old = self._finished.places.get((row.fingerprint, row.address))

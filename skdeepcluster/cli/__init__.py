@@ -12,6 +12,9 @@ from skdeepcluster._interruption import TERMINATED
 from skdeepcluster.cli import _assign, _categorize, _demo, _extend, _name
 from skdeepcluster.cli._signals import terminable
 
+# RuntimeError is what PyTorch raises when a GPU has too little memory.
+_UNDERSTOOD = (ValueError, OSError, MemoryError, ImportError, RuntimeError)
+
 # Slow imports are made where they are needed, for a quick --help.
 
 
@@ -34,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with terminable():
             options.run(options)
-    except (ValueError, OSError, MemoryError, ImportError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except _UNDERSTOOD as error:
+        reason = " ".join(_reason(error).split()) or type(error).__name__
         print(f"skdeepcluster: error: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -48,6 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"skdeepcluster: {told}", file=sys.stderr)
         return TERMINATED
     return 0
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, in the words of the command line."""
+    from skdeepcluster.archive._file import UnreadableFileError
+
+    if isinstance(error, UnreadableFileError):
+        # Its path may be the name of a patient.
+        return (
+            f"a file cannot be read: {error.reason} Without --strict the others are "
+            "read, and skipped.csv says which one it is."
+        )
+    return str(error)
 
 
 def parser() -> argparse.ArgumentParser:

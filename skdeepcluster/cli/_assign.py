@@ -91,11 +91,14 @@ def _assign(
 
 
 def _check(options: argparse.Namespace, est: DeepClusterCategorizer) -> None:
-    """Raise ValueError if the model would be replaced, or files cannot be read."""
-    model = options.model.resolve()
-    if options.output.resolve() in (model, model.parent if model.is_file() else None):
+    """Raise ValueError if results would be replaced, or files cannot be read."""
+    from skdeepcluster._results_reader import MODEL
+
+    model, output = options.model.resolve(), options.output.resolve()
+    beside = model.parent if model.is_file() else model
+    if output == beside or (output / MODEL).exists():
         raise ValueError(
-            f"--output {options.output} is where the model is, and its files would be "
+            f"--output {options.output} is where a model is, whose tables would be "
             "replaced; choose another folder."
         )
     if options.path.is_dir() and est.reader_ is None:

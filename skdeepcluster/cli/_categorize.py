@@ -110,6 +110,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the archive, and sort its images."""
+    from skdeepcluster._results_reader import check_unnamed
     from skdeepcluster.cli._processes import n_processes
     from skdeepcluster.cli._reading import reading
     from skdeepcluster.cli._sorting import Wishes, sort
@@ -123,9 +124,14 @@ def run(options: argparse.Namespace) -> None:
         "frames": options.frames,
         "window": options.window,
     }
+
+    def check(output: Path) -> None:
+        if options.names_from is None:
+            check_unnamed(output)
+
     if options.names_from is not None:
         _check_names_from(options)
-    with reading(options, reader) as found:
+    with reading(options, reader, check) as found:
         labels = None
         if options.labels is not None:
             labels = _labels(options.labels, len(found.images))

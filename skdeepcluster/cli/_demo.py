@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> None:
     """Sort the views, and say how well."""
     from skdeepcluster._files import finish_replacing
     from skdeepcluster._lock import locked
+    from skdeepcluster._results_reader import check_unnamed
     from skdeepcluster.cli._reading import of_array
     from skdeepcluster.cli._sorting import sort
     from skdeepcluster.datasets import make_cardiac_views
@@ -41,4 +42,5 @@ def run(options: argparse.Namespace) -> None:
     )
     with locked(options.output):
         finish_replacing(options.output)
+        check_unnamed(options.output)
         sort(est, options.output, of_array(images), views)

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     with locked_results(options.output):
         est = load_model(options.output)
         before = results.read_clusters(est)
-        found = grown(options, est, results, len(before))
+        found = grown(options, est, results, before)
         if found is None:
             print(f"No image is new, and {options.output} is as it was.")
         else:

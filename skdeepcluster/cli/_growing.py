@@ -49,9 +49,15 @@ class Grown(NamedTuple):
 
 
 def grown(
-    options: argparse.Namespace, est: DeepClusterCategorizer, results: Results, n: int
+    options: argparse.Namespace,
+    est: DeepClusterCategorizer,
+    results: Results,
+    table: pd.DataFrame,
 ) -> Grown | None:
-    """The n images of the results and those that are new; None if none is."""
+    """The images of the results and those that are new; None if none is.
+
+    `table` is ``clusters.csv``.
+    """
     is_folder = options.path.is_dir()
     if is_folder == (est.reader_ is None):
         kinds = ("an array file", "a folder")
@@ -61,12 +67,15 @@ def grown(
             f"give {was}."
         )
     if is_folder:
-        return _grown_folder(options, est, results, n)
-    return _grown_array(options, results, n)
+        return _grown_folder(options, est, results, table)
+    return _grown_array(options, results, len(table))
 
 
 def _grown_folder(
-    options: argparse.Namespace, est: DeepClusterCategorizer, results: Results, n: int
+    options: argparse.Namespace,
+    est: DeepClusterCategorizer,
+    results: Results,
+    table: pd.DataFrame,
 ) -> Grown | None:
     if options.images is not None:
         raise ValueError(
@@ -79,7 +88,7 @@ def _grown_folder(
     sources.check_key(key, options.output)
     sources.check_apart(options.path, key)
     name = name_of_folder(options.path, key)
-    before, old = results.read_store(n)
+    before, old = results.read_store(table)
     with progress_bars() as progress:
         archive, held = gather(
             options.path,
@@ -99,7 +108,7 @@ def _grown_folder(
         )
     if not len(archive.images):
         return None
-    listed = sources.listed or (Source("", n, ""),)  # of an unknown folder
+    listed = sources.listed or (Source("", len(table), ""),)  # of an unknown folder
     number = len(listed) if held.source is None else held.source
     index = _with_source(before, archive.index, number)
     source = Source(name, int((sources_of(index) == number).sum()), "")

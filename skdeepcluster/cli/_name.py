@@ -46,10 +46,12 @@ def run(options: argparse.Namespace) -> None:
         table["excluded"] = table.index.isin(names.excluded)
         series = None
         if est.reader_ is not None:
-            series = results.read_series(len(table))
-        results.write_clusters(table, "now with the category of each image")
+            series = results.read_series(table)
         est.names_ = names.categories
-        results.write_model(est, "now with the names, for new images")
-        results.write_series(table["category"], series)
+        with results.together():
+            results.write_clusters(table, "now with the category of each image")
+            results.write_model(est, "now with the names, for new images")
+            results.write_series(table["category"], series)
+            results.write_names(names, labels)
     say_categories(table["category"], names.categories, est.n_clusters_)
     say_written(results)

@@ -39,8 +39,15 @@ class Found(NamedTuple):
 
 
 @contextmanager
-def reading(options: argparse.Namespace, reader: dict[str, Any]) -> Iterator[Found]:
-    """Have OUT alone, and the images of an array file or a folder, which OUT keeps."""
+def reading(
+    options: argparse.Namespace,
+    reader: dict[str, Any],
+    check: Callable[[Path], None] = lambda output: None,
+) -> Iterator[Found]:
+    """Have OUT alone, and the images of an array file or a folder, which OUT keeps.
+
+    `check` may raise an error before anything in OUT is replaced.
+    """
     array = None
     if options.path.is_dir():
         check_outside(options.output, options.path)
@@ -48,6 +55,7 @@ def reading(options: argparse.Namespace, reader: dict[str, Any]) -> Iterator[Fou
         array = read_images(options.path)
     with locked(options.output):
         finish_replacing(options.output)
+        check(options.output)
         if array is None:
             yield _of_folder(options, reader)
         else:

@@ -72,7 +72,6 @@ def sort(
         told += f", which the network sees at {size[0]} × {size[1]}"
     print(told, flush=True)
 
-    results.forget()
     shutil.rmtree(output / HANDED_OVER, ignore_errors=True)
     images, known, places = found.images, labels, None
     if wishes.distinct:
@@ -101,6 +100,7 @@ def sort(
     est.reader_ = found.reader
     if wishes.categories is not None:
         est.names_ = names_from(est.labels_, wishes.categories)
+    results.forget()
     results.write_model(est, "the model, for new images")
     assignment = Assignment.of(est, found.images, est.embedding_)
     table = found.names.assign(cluster=assignment.labels, distance=assignment.distances)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
@@ -16,6 +18,7 @@ from markupsafe import Markup
 from skdeepcluster import __version__
 from skdeepcluster._files import replacing
 
+_DATA = '<script type="application/json" id="data">'
 _PAGE = files("skdeepcluster.review") / "page"
 # In the order in which they need each other.
 _SCRIPTS = (
@@ -83,6 +86,42 @@ def write_html(
             version=__version__,
         )
         page.dump(str(unfinished), encoding="utf-8")
+
+
+def rename(
+    path: Path,
+    target: Path,
+    names: Mapping[int, str],
+    excluded: Sequence[tuple[int, list[int]]],
+) -> None:
+    """Write a page again, with other names and marks to begin with.
+
+    A browser in which somebody has named on the page goes on with theirs.
+
+    Parameters
+    ----------
+    path : path
+        What :func:`write_html` wrote.
+    target : path
+    names : mapping of int to str
+    excluded : sequence of (cluster, rows)
+
+    Raises
+    ------
+    ValueError
+        If it is another file.
+    """
+    with open(path, encoding="utf-8", newline="") as file:
+        page = file.read()
+    before, start, rest = page.partition(_DATA)
+    written, end, after = rest.partition("</script>")
+    data = json.loads(written) if start and end else None
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} is not the page that skdeepcluster wrote.")
+    data |= {"names": dict(names), "excluded": list(excluded)}
+    with replacing(target) as unfinished:
+        parts = [before, start, as_json(data), end, after]
+        unfinished.write_bytes("".join(parts).encode())
 
 
 def _template() -> Template:

@@ -186,7 +186,7 @@ def write_page(
             f"image_names has {len(image_names)} names, but there are {len(images)} "
             "images; give one name per image."
         )
-    marked = _by_cluster(excluded, assignment)
+    marked = by_cluster(excluded, assignment.labels)
     members = assignment.members()
     clusters = np.array(list(members))
     sizes = np.array([len(rows) for rows in members.values()])
@@ -242,13 +242,13 @@ def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
     return order[:, : min(_N_NEAR, len(centers) - 1)]
 
 
-def _by_cluster(
-    rows: Collection[int], assignment: Assignment
+def by_cluster(
+    rows: Collection[int], labels: NDArray[np.int64]
 ) -> list[tuple[int, list[int]]]:
     """Rows of each cluster that has some."""
     found: dict[int, list[int]] = {}
     for row in sorted(map(int, rows)):
-        found.setdefault(int(assignment.labels[row]), []).append(row)
+        found.setdefault(int(labels[row]), []).append(row)
     return sorted(found.items())
 
 

@@ -3,6 +3,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import traceback
 
 import nibabel as nib
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from filelock import FileLock
 from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
@@ -399,6 +401,18 @@ def test_strict(messy):
     assert "'skip'" in str(error.value)
     (messy / "empty").unlink()
     assert len(load(messy, on_error="raise").images) == 9
+
+
+def test_two_runs_that_share_a_key_wait_for_each_other(messy, tmp_path):
+    key = tmp_path / "key.csv"
+    thread = threading.Thread(target=load, args=(messy,), kwargs={"path_key": key})
+    with FileLock(tmp_path / ".key.csv.lock"):
+        thread.start()
+        thread.join(1)
+        assert thread.is_alive()
+        assert not key.exists()
+    thread.join()
+    assert key.exists()
 
 
 def test_numbers_for_paths(messy, tmp_path):

@@ -1,8 +1,12 @@
+import os
+
 import numpy as np
+import pytest
 
 from skdeepcluster.archive import _rows
 from skdeepcluster.archive._rows import (
     distinct,
+    new_memmap,
     rows_on_disk,
     unnamed_memmap,
     write_in_turn,
@@ -34,3 +38,13 @@ def test_rows_that_may_not_fit_into_memory(tmp_path, monkeypatch):
     write_in_turn([on_disk, images[:9]], whole)
     np.testing.assert_array_equal(whole, [*images, *images[:9]])
     assert [path.name for path in tmp_path.iterdir()] == ["images.npy"]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs POSIX")
+def test_the_room_on_the_disk_is_taken_before_it_is_written_to(tmp_path):
+    path = tmp_path / "images.npy"
+    images = new_memmap(path, (100, 50, 40), np.dtype(np.float32))
+    assert path.stat().st_blocks * 512 >= images.nbytes
+    images[:] = 1
+    images.flush()
+    assert (np.load(path) == 1).all()

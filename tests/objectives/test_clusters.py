@@ -26,6 +26,21 @@ def test_a_standardised_layer_ignores_scale_and_what_all_images_share():
     assert not torch.allclose(head(features), logits)  # drawn again
 
 
+def test_dropout_zeroes_a_share_of_the_standardised_input_while_training():
+    objective = ClusterClassification(standardize=True, dropout=0.5)
+    head = objective.build(400, 5).train()
+    seen = []
+    *_, linear = head.modules()
+    linear.register_forward_hook(lambda layer, inputs, _: seen.append(inputs[0]))
+    features = torch.randn(16, 400, generator=torch.Generator().manual_seed(0))
+    head(features)
+    head.eval()(features)
+    trained, evaluated = seen
+    assert (trained == 0).float().mean() == pytest.approx(0.5, abs=0.05)
+    kept = trained != 0
+    torch.testing.assert_close(trained[kept], 2 * evaluated[kept])
+
+
 def test_guessing_costs_the_logarithm_of_the_number_of_clusters():
     objective = ClusterClassification()
     loss = objective.loss(torch.zeros(6, 4), torch.tensor([0, 1, 2, 3, 0, 1]), 1)
