@@ -47,9 +47,10 @@ def load_archive(
     image_size : int or "auto", default="auto"
         Height and width in pixels that images are scaled to, their aspect kept. "auto"
         is 128 where the median of the images' longer sides, known from their headers,
-        has 96 pixels or more, else 64; a store takes 16 KB or 4 KB for a grey image. A
-        network sees them at half of that, as it would the files' own; new files in a
-        folder may change it, and all are then decoded again
+        has 96 pixels or more, else 64; a store takes 16 KB or 4 KB for a grey image,
+        and four times as much more while files are read. A network sees them at half of
+        that, as it would the files' own; new files in a folder may change it, and all
+        are then decoded again
         (`image_size="auto"` of :class:`~skdeepcluster.DeepClusterCategorizer`). With
         ``frames="all"`` files are then opened twice, for headers and for pixels.
 
@@ -86,7 +87,7 @@ def load_archive(
 
     n_jobs : int, default=-1
         Processes that decode, as of joblib; -1 is one for each core. Memory grows with
-        their number and the largest file, beside some 500 bytes for each image. None
+        their number and the largest file, beside about 2 KB for each image. None
         of them is this one, also with 1: a file that crashes its decoder is skipped.
 
     timeout : float, default=30
