@@ -53,7 +53,9 @@ deepmcat: dict[str, Any] = {
     "cluster_on": "views",
     "sobel": False,
     "pca_components": None,
-    "objective": ClusterClassification(momentum=None, standardize=True),
+    "objective": ClusterClassification(
+        momentum=None, standardize=True, dropout=0.25
+    ),
     "sampling": "clusters",
     "n_epochs": 200,
     "batch_size": 256,
@@ -80,9 +82,12 @@ iterations of K-means, a constant learning rate (the paper calls 0.05 the initia
 and which features are clustered. These are the last feature map, averaged, because the
 fully connected layers have no batch norm to bear a rate of 0.05 on small sets.
 
-It differs from the paper in two ways. The classifier's input is standardised over the
+It differs from the paper in three ways. The classifier's input is standardised over the
 batch, so that a new classifier catches up in the few steps of an epoch (the paper has
-hundreds). And the final clusters are those of images without augmentation;
+hundreds). A quarter of it is set to zero at random, because the network would learn the
+errors of its first clusters from a few thousand images; the paper's fully connected
+layers lose half. (With ``embedding_layer="fc"``, which has that, set
+``objective__dropout=0``.) And the final clusters are those of images without augmentation;
 `last_epoch_labels_` are the paper's. The documentation, in "The method", shows what
 each is worth.
 """

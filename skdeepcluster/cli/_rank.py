@@ -35,12 +35,18 @@ def main(folder: str, stores: str, images: str, parent: str) -> None:
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     handover = Handover(Path(folder))
     rank, size = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE"))
+    code = 0
     try:
         with terminable():
             _fit(handover, Path(stores), Path(images), rank, size)
     except BaseException as error:
         handover.fail(rank, error)
-        sys.exit(TERMINATED if isinstance(error, SystemExit) else 1)
+        code = TERMINATED if isinstance(error, SystemExit) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is handed back. A thread of PyTorch that needs Python while that ends would
+    # abort the process, and the command would take it for killed.
+    os._exit(code)
 
 
 def _fit(handover: Handover, stores: Path, images: Path, rank: int, size: int) -> None:
