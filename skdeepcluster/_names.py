@@ -180,7 +180,8 @@ def read_names(
         `cluster` and `category`; clusters of the same category are merged. A cluster
         that is left out, or whose category is empty, has no name. A column `excluded`
         may list images that do not belong to their cluster, as row numbers separated
-        by spaces.
+        by spaces. A column `example` may list images that belong to it: if one is in
+        another cluster, the table is refused, as it belongs to another fit.
     n_clusters : int
         Number of clusters.
     labels : ndarray of shape (n_images,)
@@ -209,7 +210,11 @@ def read_names(
         seen.add(cluster)
         if category := values["category"]:
             categories[cluster] = check_name(category, f"{where}: the category")
-        excluded.update(_excluded(values.get("excluded", ""), cluster, labels, where))
+        theirs = {
+            column: set(_images(values.get(column, ""), cluster, labels, where))
+            for column in ("excluded", "example")
+        }
+        excluded |= theirs["excluded"]
     return Names(categories, frozenset(excluded))
 
 
@@ -251,12 +256,10 @@ def _rows(path: str | os.PathLike[str]) -> list[list[str]]:
         ) from None
 
 
-def _excluded(
-    text: str, cluster: int, labels: NDArray[Any], where: str
-) -> Iterator[int]:
-    """Row numbers of images that do not belong to the cluster that they are in."""
+def _images(text: str, cluster: int, labels: NDArray[Any], where: str) -> Iterator[int]:
+    """Row numbers of images of a cluster."""
     for word in text.split():
-        image = _number(word, len(labels), f"{where}: excluded image")
+        image = _number(word, len(labels), f"{where}: image")
         if labels[image] != cluster:
             raise ValueError(
                 f"{where}: image {image} is in cluster {labels[image]}; the table may "

@@ -53,9 +53,7 @@ deepmcat: dict[str, Any] = {
     "cluster_on": "views",
     "sobel": False,
     "pca_components": None,
-    "objective": ClusterClassification(
-        momentum=None, standardize=True, dropout=0.25
-    ),
+    "objective": ClusterClassification(momentum=None, standardize=True, dropout=0.25),
     "sampling": "clusters",
     "n_epochs": 200,
     "batch_size": 256,
@@ -87,9 +85,9 @@ batch, so that a new classifier catches up in the few steps of an epoch (the pap
 hundreds). A quarter of it is set to zero at random, because the network would learn the
 errors of its first clusters from a few thousand images; the paper's fully connected
 layers lose half. (With ``embedding_layer="fc"``, which has that, set
-``objective__dropout=0``.) And the final clusters are those of images without augmentation;
-`last_epoch_labels_` are the paper's. The documentation, in "The method", shows what
-each is worth.
+``objective__dropout=0``.) And the final clusters are those of images without
+augmentation; `last_epoch_labels_` are the paper's. The documentation, in "The method",
+shows what each is worth.
 """
 
 deepcluster: dict[str, Any] = {

@@ -28,6 +28,7 @@ def read(tmp_path):
         "\ufeffCluster;Category\r\n3;short axis\r\n7;Zweikammerblick ä\r\n;\r\n",
         'category,cluster,note\n" short axis ",3,x\n"Zweikammerblick ä",7,\n,5,\n\n',
         "cluster,category,excluded\n3,short axis,\n7,Zweikammerblick ä,\n",
+        "cluster,category,example\n3,short axis,30\n7,Zweikammerblick ä,70\n",
     ],
 )
 def test_tables_that_say_the_same(read, text):
@@ -60,8 +61,9 @@ def test_excluded_images_have_no_category(read):
         ("cluster,category\n²,x\n", "is not a number"),
         ("cluster,category\n1,x\n1,y\n", "line 3: cluster 1 is listed twice"),
         ('cluster,category\n1,"x\ny"\n', "line 2: the category has control"),
-        ("cluster,category,excluded\n1,x,15 100\n", "excluded image '100' is not a"),
+        ("cluster,category,excluded\n1,x,15 100\n", "image '100' is not a"),
         ("cluster,category,excluded\n1,x,5\n", "image 5 is in cluster 0"),
+        ("cluster,category,excluded,example\n1,x,,5\n", "image 5 is in cluster 0"),
         ("category,cluster\nA\n", "line 2: it has 1 fields, but the first line has 2"),
         ("cluster,category\n0,heart, apex\n", "line 2: it has 3 fields"),
         (b"cluster,category\n1,\xe4\n", "is not UTF-8 text"),

@@ -82,10 +82,16 @@ def rows_of(download):
 
 
 def exported(page):
+    """What is exported, but for an image of each cluster."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Export names.csv").click()
     assert download.value.suggested_filename == "names.csv"
-    return rows_of(download.value)
+    rows = rows_of(download.value)
+    assert [row.pop() for row in rows[:1]] == ["example"]
+    for row in rows[1:]:
+        of_image = page.evaluate(f"clustering.clusterOfRow.get({row.pop()})")
+        assert row[0] == str(of_image)
+    return rows
 
 
 def import_text(page, tmp_path, text):
@@ -297,9 +303,11 @@ def test_what_is_exported_can_be_imported(visit, tmp_path, page_of):
     assert (
         text
         == (
-            'cluster,category,excluded\r\n0,"a ""b"", c",\r\n2,=1+1,\r\n3,,13\r\n'
-            "4,Zweikammerblick; ä,\r\n"
-        ).encode()
+            'cluster,category,excluded,example\r\n0,"a ""b"", c",,{}\r\n2,=1+1,,{}\r\n'
+            "3,,13,{}\r\n4,Zweikammerblick; ä,,{}\r\n"
+        )
+        .format(*(page.evaluate(f"clustering.exampleOf({n})") for n in (0, 2, 3, 4)))
+        .encode()
     )
     other = visit(path)
     expect(other.locator("#progress")).to_contain_text("0 of 5 named")
@@ -324,10 +332,11 @@ def test_what_is_exported_can_be_imported(visit, tmp_path, page_of):
         ("cluster,category\n0,x,y\n", "line 2: it has 3 fields"),
         ("cluster,category,excluded\n0,x,99\n", "line 2: “99” is not an image"),
         ("cluster,category,excluded\n0,x,4\n", "line 2: image 4 is in cluster 1"),
+        ("cluster,category,example\n0,x,4\n", "line 2: image 4 is in cluster 1"),
         ('cluster,category\n0,"x\ny"\n', "the category has control characters"),
         (b"cluster,category\n0,\xe4\n", "it is not UTF-8 text"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_a_bad_import_changes_nothing(visit, tmp_path, text, message):
     page = visit(n_clusters=5, n_each=4, names={3: "kept"})

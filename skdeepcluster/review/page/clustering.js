@@ -23,6 +23,12 @@ const clustering = (() => {
     return branches.find((branch) => branch.includes(number) && addsToSelection(branch)) ?? [number];
   }
 
+  /** The row of a cluster's most typical image. */
+  function exampleOf(number) {
+    const { rows, views } = clusters.get(number);
+    return rows[views.typical[0]];
+  }
+
   const givenNames = Object.entries(data.names).map(([number, name]) => [Number(number), name]);
   return {
     digest: data.digest,
@@ -34,6 +40,7 @@ const clustering = (() => {
     clusterOfRow,
     finds: data.finds,
     branchToSelect,
+    exampleOf,
     givenNames: new Map(givenNames),
     givenExcluded: new Map(data.excluded.map(([number, rows]) => [number, new Set(rows)])),
   };

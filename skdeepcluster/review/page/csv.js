@@ -1,18 +1,18 @@
 'use strict';
 
-/* names.csv (RFC 4180): columns cluster, category, excluded. */
+/* names.csv (RFC 4180): columns cluster, category, excluded, example (a row that tells the fit). */
 
 const csv = (() => {
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-  /** The file of these names and marks. */
-  function format(names, excluded) {
+  /** The file of these names and marks, with one image of each cluster. */
+  function format(names, excluded, exampleOf) {
     const numbers = [...new Set([...names.keys(), ...excluded.keys()])].sort((a, b) => a - b);
     const lines = numbers.map((number) => {
       const rows = [...(excluded.get(number) ?? [])].sort((a, b) => a - b);
-      return [number, quoted(names.get(number) ?? ''), rows.join(' ')].join(',');
+      return [number, quoted(names.get(number) ?? ''), rows.join(' '), exampleOf(number)].join(',');
     });
-    return ['cluster,category,excluded', ...lines, ''].join('\r\n');
+    return ['cluster,category,excluded,example', ...lines, ''].join('\r\n');
   }
 
   /** Names and marks of a file; an Error says what is wrong with it. */
@@ -36,6 +36,7 @@ const csv = (() => {
         if (name) names.set(number, name);
         const rows = rowsOf(valueOf('excluded'), number, nImages, clusterOfRow);
         if (rows.size) excluded.set(number, rows);
+        rowsOf(valueOf('example'), number, nImages, clusterOfRow);
       } catch (error) {
         throw new Error(`line ${line}: ${error.message}`);
       }
@@ -56,7 +57,7 @@ const csv = (() => {
     return name;
   }
 
-  /** The rows of images that do not belong to the cluster that they are in. */
+  /** Rows of images of a cluster; others show that the file is of another fit. */
   function rowsOf(field, cluster, nImages, clusterOfRow) {
     const rows = new Set();
     for (const word of field.split(/\s+/).filter(Boolean)) {

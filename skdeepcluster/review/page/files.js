@@ -5,7 +5,7 @@
 let isExported = true;
 
 function exportNames() {
-  saveFile('names.csv', csv.format(naming.names, naming.excluded));
+  saveFile('names.csv', csv.format(naming.names, naming.excluded, clustering.exampleOf));
   isExported = true;
   showMessage('names.csv is in your downloads.');
 }
