@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skdeepcluster._files import finish_replacing
+from skdeepcluster.archive._held import sources_of
 from skdeepcluster.archive._sources import Sources
 from skdeepcluster.archive._store import read_index
 
@@ -65,13 +67,19 @@ class ResultsReader:
             encoding_errors="surrogateescape",
         )
 
-    def categories_of(self, names: pd.DataFrame) -> NDArray[np.object_]:
+    def categories_of(
+        self, names: pd.DataFrame, root: str | None = None
+    ) -> NDArray[np.object_]:
         """The categories in ``clusters.csv`` of images with these names.
 
         Parameters
         ----------
         names : DataFrame
             With the columns image, frame and slice.
+        root : str or None
+            The folder of the images, as in ``sources.csv``. Images are told by their
+            whole paths; or, if no image is found so because a folder was moved, by
+            those within the folder, as images of arrays (None) are by their rows.
 
         Returns
         -------
@@ -85,11 +93,14 @@ class ResultsReader:
             If none of the images has a category.
         """
         table = self._read_clusters()
-        former: dict[tuple[str, ...], str] = {}
-        if "category" in table:
-            for key, category in zip(_keys(table), table["category"], strict=True):
-                former[key] = category if former.get(key, category) == category else ""
-        found = np.array([former.get(key, "") for key in _keys(names)], dtype=object)
+        found = np.full(len(names), "", dtype=object)
+        listed = self.read_sources().listed
+        if "category" in table and root is not None and listed:
+            roots = [listed[number].path for number in sources_of(table)]
+            whole = _below(roots, table), _below([root] * len(names), names)
+            found = _looked_up(*whole, table["category"])
+        if "category" in table and not found.astype(bool).any():
+            found = _looked_up(_keys(table), _keys(names), table["category"])
         if not found.astype(bool).any():
             raise ValueError(
                 f"{self.folder} has no category for any of these images, told by path, "
@@ -180,6 +191,24 @@ def _keys(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
     """The name of each image."""
     columns = [table[name].astype(object).fillna("").map(str) for name in NAMED_BY]
     return zip(*columns, strict=True)
+
+
+def _below(roots: Sequence[str], table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    """The name of each image, with its whole path."""
+    for root, (image, *rest) in zip(roots, _keys(table), strict=True):
+        yield os.path.join(root, image), *rest
+
+
+def _looked_up(
+    known: Iterable[tuple[str, ...]],
+    wanted: Iterable[tuple[str, ...]],
+    categories: Iterable[str],
+) -> NDArray[np.object_]:
+    """The category of each name; empty where there is none, or more than one."""
+    former: dict[tuple[str, ...], str] = {}
+    for key, category in zip(known, categories, strict=True):
+        former[key] = category if former.get(key, category) == category else ""
+    return np.array([former.get(key, "") for key in wanted], dtype=object)
 
 
 def load_model(path: Path) -> DeepClusterCategorizer:

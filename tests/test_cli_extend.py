@@ -236,6 +236,33 @@ def test_files_of_the_same_folder_are_counted_once(root, capsys):
     assert contents(out) == before
 
 
+@pytest.mark.parametrize("key", [False, True], ids=["paths", "numbers"])
+def test_names_of_two_folders_whose_files_are_called_alike(tmp_path, pictures, key):
+    months, out, new = tmp_path / "months", tmp_path / "out", tmp_path / "new"
+    months.mkdir()
+    for month, images in (("jan", pictures[:40]), ("feb", boards(40))):
+        save(months / month, images)
+    numbered = ["--anonymous-paths", tmp_path / "key.csv"] if key else []
+    command = ["categorize", months / "jan", *QUICK, *numbered]
+    assert run(*command, "-o", out) == 0
+    assert run("extend", out, months / "feb", *numbered) == 0
+    rows = clusters_of(out)
+    lines = (f"{n},{n}\n" for n in set(column(rows, "cluster")))
+    (tmp_path / "names.csv").write_text("cluster,category\n" + "".join(lines))
+    assert run("name", out, tmp_path / "names.csv") == 0
+    est = DeepClusterCategorizer.load(out / "model.safetensors")
+    jan = np.array(column(clusters_of(out), "category"), dtype=object)[:40]
+    assert run(*command, "--names-from", out, "-o", new) == 0
+    # The same images and the same seed make the same clusters.
+    assert column(clusters_of(new), "category") == jan.tolist()
+    if not key:
+        both = ["categorize", months, *QUICK, "--names-from", out]
+        assert run(*both, "-o", tmp_path / "both") == 0
+        found = DeepClusterCategorizer.load(tmp_path / "both" / "model.safetensors")
+        assert set(found.names_.values()) <= set(est.names_.values())
+        assert found.names_
+
+
 def test_a_folder_that_was_moved_is_recognised(root):
     # Its files keep their times, as they do not in a copy.
     (root / "out" / "model.safetensors").unlink()  # whose names are not missed

@@ -175,7 +175,8 @@ def _categories(old: Path | None, found: Found) -> NDArray[np.object_] | None:
     results = ResultsReader(old)
     if found.reader is None:
         results.read_sources().check_array(found.images, old)
-    return results.categories_of(found.names)
+        return results.categories_of(found.names)
+    return results.categories_of(found.names, found.source.path)
 
 
 def _labels(path: Path, n_images: int) -> NDArray[Any]:
