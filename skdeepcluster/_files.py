@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -94,8 +95,14 @@ def reserve(file: int) -> None:
         If there is too little.
     """
     size = os.fstat(file).st_size
-    if size and hasattr(os, "posix_fallocate"):
+    if not size or not hasattr(os, "posix_fallocate"):
+        return
+    try:
         os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        # Some file systems and C libraries cannot.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
 
 
 def finish_replacing(folder: Path) -> None:

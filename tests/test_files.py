@@ -1,3 +1,7 @@
+import errno
+import os
+from contextlib import nullcontext
+
 import pytest
 
 from skdeepcluster import _files
@@ -96,3 +100,18 @@ def test_nothing_to_put_in_place(tmp_path):
     finish_replacing(tmp_path)
     finish_replacing(tmp_path / "missing")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "is_raised"), [(errno.ENOSPC, True), (errno.EOPNOTSUPP, False)]
+)
+def test_room_is_reserved_where_it_can_be(tmp_path, monkeypatch, code, is_raised):
+    def answer(*given):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "posix_fallocate", answer, raising=False)
+    with open(tmp_path / "file", "w+b") as file:
+        _files.reserve(file.fileno())  # nothing of nothing
+        file.truncate(100)
+        with pytest.raises(OSError) if is_raised else nullcontext():
+            _files.reserve(file.fileno())
