@@ -113,5 +113,5 @@ def test_room_is_reserved_where_it_can_be(tmp_path, monkeypatch, code, is_raised
     with open(tmp_path / "file", "w+b") as file:
         _files.reserve(file.fileno())  # nothing of nothing
         file.truncate(100)
-        with pytest.raises(OSError) if is_raised else nullcontext():
+        with pytest.raises(OSError, match="No space") if is_raised else nullcontext():
             _files.reserve(file.fileno())
