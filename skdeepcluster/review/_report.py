@@ -245,7 +245,20 @@ def _nearest(centers: NDArray[Any]) -> NDArray[np.intp]:
 def by_cluster(
     rows: Collection[int], labels: NDArray[np.int64]
 ) -> list[tuple[int, list[int]]]:
-    """Rows of each cluster that has some."""
+    """Sort rows into their clusters.
+
+    Parameters
+    ----------
+    rows : collection of int
+        Of some images.
+    labels : ndarray of shape (n_images,)
+        The cluster of each image.
+
+    Returns
+    -------
+    list of (cluster, rows)
+        In order; clusters without any are left out.
+    """
     found: dict[int, list[int]] = {}
     for row in sorted(map(int, rows)):
         found.setdefault(int(labels[row]), []).append(row)
