@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -119,7 +120,7 @@ class ResultsReader:
         """
         path = self.folder / "index.csv"
         index = read_index(path)
-        _check_rows(path, index, table)
+        _check_rows(path, index, table, len(table))
         return index["series"]
 
     def read_sources(self) -> Sources:
@@ -142,7 +143,7 @@ class ResultsReader:
         path = self.folder / "index.csv"
         index = read_index(path)
         images = np.load(self.folder / "images.npy", mmap_mode="r")
-        _check_rows(path, index.iloc[: len(images)], table)
+        _check_rows(path, index, table, len(images))
         return index, images
 
     def read_skipped(self) -> pd.DataFrame:
@@ -177,9 +178,14 @@ def check_unnamed(folder: Path) -> None:
         )
 
 
-def _check_rows(path: Path, index: pd.DataFrame, table: pd.DataFrame) -> None:
+def _check_rows(
+    path: Path, index: pd.DataFrame, table: pd.DataFrame, n_images: int
+) -> None:
     """Raise ValueError if another run has read other images since the table."""
-    if list(_keys(index.rename(columns={"path": "image"}))) != list(_keys(table)):
+    read = _keys(index.rename(columns={"path": "image"}))
+    is_like = len(index) == len(table) == n_images
+    is_like = is_like and all(map(operator.eq, read, _keys(table)))
+    if not is_like:
         raise ValueError(
             f"{path} does not have the images of clusters.csv beside it, because "
             "another skdeepcluster categorize has read the archive since, and has not "
