@@ -817,7 +817,9 @@ FOLLOW = {
     "deepmcat": PAPER
     | {
         "embedding_layer": "pool",
-        "objective": ClusterClassification(momentum=None, standardize=True),
+        "objective": ClusterClassification(
+            momentum=None, standardize=True, dropout=0.25
+        ),
     },
     "deepcluster": PAPER
     | {
