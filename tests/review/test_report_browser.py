@@ -457,7 +457,7 @@ def test_search_and_sort(visit):
 
 def test_new_clusters_come_first_and_say_so(visit):
     page = visit(n_clusters=6, names={0: "foot", 1: "hand"}, new=[4, 2])
-    numbers = [int(n) for n in page.locator(".card .number span").all_inner_texts()]
+    numbers = [int(n) for n in page.locator(".card .number span").all_text_contents()]
     assert set(numbers[:2]) == {2, 4}
     expect(page.locator(".card .new:visible")).to_have_count(2)
     assert page.get_by_role("listitem", name="Cluster 4 (new)").count() == 1
@@ -470,7 +470,7 @@ def test_new_clusters_come_first_and_say_so(visit):
     expect(page.locator("#opened-title")).to_have_text(f"Cluster {numbers[0]} (new)")
     page.keyboard.press("Escape")
     page.locator("#sort").select_option("number")
-    numbers = page.locator(".card .number span").all_inner_texts()
+    numbers = page.locator(".card .number span").all_text_contents()
     assert numbers == [str(n) for n in range(6)]
 
 
