@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +12,12 @@ from scipy.cluster import hierarchy
 from torch import Tensor
 
 from skdeepcluster._engine import runtime
-from skdeepcluster._engine.kmeans import assign, ward
+from skdeepcluster._engine.kmeans import assign, kmeans, ward
 from skdeepcluster._engine.model import Model
 
 _SMALLEST = 5  # images of a new cluster
 _MAJORITY = 0.5  # of them that have to be doubtful
-_GROUPED = 5000  # images: their distances take 100 MB
+_GROUPED = 5000  # images at a time: their distances take 100 MB
 _N_ITER = 6
 
 
@@ -73,21 +74,39 @@ def grow(
 
 def _groups(model: Model, doubtful: Tensor) -> Tensor:
     """Means of groups of images that are as near each other as those of a cluster."""
-    if len(doubtful) < _SMALLEST:
-        return doubtful[:0]
-    if len(doubtful) > _GROUPED:
-        chosen = torch.randperm(len(doubtful), device=doubtful.device)[:_GROUPED]
-        doubtful = doubtful[chosen]
+    means = [doubtful[:0]]
     warped = model.novelty.warp(doubtful)
-    tree = hierarchy.linkage(torch.pdist(warped).cpu().numpy(), "average")
     # Two images are √2 times as far from each other as from their mean.
     reach = np.sqrt(2) * model.novelty.spread
-    groups = hierarchy.fcluster(tree, reach, "distance") - 1
-    labels = torch.from_numpy(groups.astype(np.int64)).to(doubtful.device)
-    sizes = labels.bincount()
-    sums = doubtful.new_zeros(len(sizes), doubtful.shape[1])
-    means = sums.index_add_(0, labels, doubtful) / sizes.unsqueeze(1)
-    return means[sizes >= _SMALLEST]
+    for part in _parts(warped):
+        tree = hierarchy.linkage(torch.pdist(warped[part]).cpu().numpy(), "average")
+        groups = hierarchy.fcluster(tree, reach, "distance") - 1
+        labels = torch.from_numpy(groups.astype(np.int64)).to(doubtful.device)
+        sizes = labels.bincount()
+        sums = doubtful.new_zeros(len(sizes), doubtful.shape[1])
+        sums.index_add_(0, labels, doubtful[part])
+        means.append((sums / sizes.unsqueeze(1))[sizes >= _SMALLEST])
+    return torch.cat(means)
+
+
+def _parts(points: Tensor) -> Iterator[Tensor]:
+    """Indices of neighbouring points, few enough for all their distances."""
+    waiting = [torch.arange(len(points), device=points.device)]
+    while waiting:
+        part = waiting.pop()
+        if len(part) < _SMALLEST:
+            continue
+        if len(part) <= _GROUPED:
+            yield part
+            continue
+        n_parts = -(-len(part) // _GROUPED)
+        centroids = kmeans(points[part], n_parts, n_iter=10, seed=0)
+        labels, _ = assign(points[part], centroids)
+        sizes = labels.bincount(minlength=n_parts)
+        if int(sizes.max()) == len(part):  # all of one place: some stand for all
+            yield part[:_GROUPED]
+            continue
+        waiting.extend(part[labels == number] for number in range(n_parts))
 
 
 def _divided(images: Tensor, n_clusters: int) -> Tensor:

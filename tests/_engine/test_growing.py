@@ -105,10 +105,24 @@ def test_a_number_that_is_too_large_is_an_error(model):
         grow(model, np.concatenate([some_of(0, n=20), around(7, 3, 0)]), 9)
 
 
-def test_of_many_doubtful_images_some_are_grouped(model, monkeypatch):
+def test_of_many_doubtful_images_all_are_grouped(model, monkeypatch):
+    """A rare kind is found beside a frequent one, however few are grouped at a time."""
     monkeypatch.setattr("skdeepcluster._engine.growing._GROUPED", 20)
-    embedding = np.concatenate([some_of(0), around(7, 300, 0)])
+    rare = [around(axis, 6, axis, spread=0.04) for axis in (8, 9, 10)]
+    embedding = np.concatenate([some_of(0), around(7, 300, 0), *rare])
     grown = grow(model, embedding)
     labels, _ = grown.assign(embedding)
     assert (labels[60:] >= 4).all()
+    kinds = [set(labels[part]) for part in (slice(60, 360), *_sixes(360))]
+    assert len(set.union(*kinds)) == sum(map(len, kinds))
     np.testing.assert_array_equal(grow(model, embedding).centroids, grown.centroids)
+
+
+def _sixes(start):
+    return (slice(first, first + 6) for first in range(start, start + 18, 6))
+
+
+def test_many_doubtful_images_of_one_place_become_one_cluster(model, monkeypatch):
+    monkeypatch.setattr("skdeepcluster._engine.growing._GROUPED", 20)
+    grown = grow(model, np.repeat(np.eye(1, WIDTH, 7, dtype=np.float32), 100, 0))
+    assert len(grown.centroids) == 5
