@@ -87,13 +87,18 @@ class Clustering:
     stand_ins: Tensor | None = None  # of these images for new ones of the same kinds
 
 
+def held_out_factors(sizes: Tensor) -> Tensor:
+    """How much farther a point is from the mean of the others than from that of all."""
+    return sizes / (sizes - 1).clamp(min=1)
+
+
 def held_out(points: Tensor, clustering: Clustering, ranks: Ranks = ALONE) -> Tensor:
     """Points as far from their centroids as if these were means of the others only.
 
     Of several processes, each has its share of the points, and all labels.
     """
     sizes = clustering.labels.bincount(minlength=len(clustering.centroids))
-    factors = sizes / (sizes - 1).clamp(min=1)
+    factors = held_out_factors(sizes)
     labels = clustering.labels[ranks.share(len(clustering.labels)).rows]
     centroids = clustering.centroids[labels]
     return centroids + (points - centroids) * factors[labels, None]

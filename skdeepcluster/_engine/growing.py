@@ -12,6 +12,7 @@ from scipy.cluster import hierarchy
 from torch import Tensor
 
 from skdeepcluster._engine import runtime
+from skdeepcluster._engine.clustering import held_out_factors
 from skdeepcluster._engine.kmeans import assign, kmeans, ward
 from skdeepcluster._engine.model import Model
 
@@ -29,9 +30,10 @@ def grow(
     Images beyond the lower limit of `Novelty` are grouped by average linkage, up to
     the distance that two images of an old cluster have. The means of the groups
     join the old centroids, which stay, in some iterations of K-means on all images.
-    Before and after each, a new cluster is dropped if it is small, or if most of its
-    images are within the limit: those are images of old kinds. So a group needs less
-    evidence than a single outlier.
+    Before and after each, a new cluster is dropped if few images are nearer to the
+    mean of its others than to the old centroids, or if most of its images are within
+    the limit: those are images of old kinds. So a group needs less evidence than a
+    single outlier.
 
     Parameters
     ----------
@@ -146,13 +148,22 @@ class _Growth:
         return self._kept(new, is_judged)
 
     def _kept(self, new: Tensor, is_judged: bool) -> Tensor:
-        """All, or those that have enough images, most of them doubtful."""
-        theirs = self.labels(new) - self.n_old
-        sizes = theirs[theirs >= 0].bincount(minlength=len(new))
-        n_doubtful = theirs[(theirs >= 0) & self.is_doubtful].bincount(
-            minlength=len(new)
-        )
-        is_kept = (sizes >= _SMALLEST) & (n_doubtful >= _MAJORITY * sizes)
+        """All, or those that have enough images, most of them doubtful.
+
+        An image counts if it is nearer to the mean of the others than to the old
+        centroids: some images that differ from each other as much as from the old
+        ones have a mean that is near each of them, too.
+        """
+        if len(new) == 0:
+            return new
+        labels, distances = assign(self.points, new)
+        is_in = distances < self.old_distances
+        sizes = labels[is_in].bincount(minlength=len(new))
+        held_out = distances * held_out_factors(sizes)[labels]
+        counts = is_in & (held_out < self.old_distances)
+        n_alike = labels[counts].bincount(minlength=len(new))
+        n_doubtful = labels[counts & self.is_doubtful].bincount(minlength=len(new))
+        is_kept = (n_alike >= _SMALLEST) & (n_doubtful >= _MAJORITY * sizes)
         is_kept |= not is_judged
         order = sizes.argsort(descending=True, stable=True)
         return new[order[is_kept[order]]]

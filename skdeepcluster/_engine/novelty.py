@@ -16,7 +16,7 @@ from skdeepcluster._engine.layers import steady_linear
 _DIRECTIONS = 32
 _PRIOR = 50  # images: how much the spread of all counts in that of a cluster
 _LEAST = 1e-3  # of a distance: duplicates have none
-_QUANTILES = (0.85, 0.98)
+_QUANTILES = (0.8, 0.98)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Novelty:
     spread : float
         Root mean square of the distances of all to their own centroid.
     limits : tuple of (float, float)
-        The distances to the nearest centroid that 85 % and 98 % do not exceed. Beyond
+        The distances to the nearest centroid that 80 % and 98 % do not exceed. Beyond
         the second, an image is an outlier.
     """
 

@@ -28,7 +28,10 @@ def some_of(*axes, n=60, seed=1):
 def model():
     """Four clusters, of spherical K-means."""
     points = torch.from_numpy(some_of(0, 1, 2, 3, n=200, seed=100))
-    centroids = torch.eye(4, WIDTH)
+    return of_clusters(points, torch.eye(4, WIDTH))
+
+
+def of_clusters(points, centroids):
     labels, distances = assign(points, centroids)
     clustering = Clustering(labels, distances, centroids, None, 0.0, points)
     return Model(
@@ -81,6 +84,21 @@ def test_doubtful_images_of_an_old_kind_are_no_new_kind(model, monkeypatch):
     assert grow(model, embedding) is model
     monkeypatch.setattr("skdeepcluster._engine.growing._MAJORITY", 0)
     assert grow(model, embedding) is not model
+
+
+def test_odd_images_of_old_kinds_are_no_new_kind_however_many_there_are(monkeypatch):
+    """In many dimensions some odd images always have a mean near each of them."""
+    width = 200
+    random = np.random.default_rng(0)
+    noise = torch.from_numpy(random.normal(0, 0.06, (4000, width))).float()
+    points = torch.nn.functional.normalize(torch.eye(4, width).repeat(1000, 1) + noise)
+    model = of_clusters(points[:800], torch.eye(4, width))
+    embedding = points[800:].numpy()
+    assert grow(model, embedding) is model
+    monkeypatch.setattr(
+        "skdeepcluster._engine.growing.held_out_factors", torch.ones_like
+    )
+    assert len(grow(model, embedding).centroids) > 10
 
 
 def test_growing_again_adds_nothing(model):
