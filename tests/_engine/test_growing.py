@@ -90,8 +90,8 @@ def test_odd_images_of_old_kinds_are_no_new_kind_however_many_there_are(monkeypa
     """In many dimensions some odd images always have a mean near each of them."""
     width = 200
     random = np.random.default_rng(0)
-    noise = torch.from_numpy(random.normal(0, 0.06, (4000, width))).float()
-    points = torch.nn.functional.normalize(torch.eye(4, width).repeat(1000, 1) + noise)
+    noise = torch.from_numpy(random.normal(0, 0.03, (4800, width))).float()
+    points = torch.nn.functional.normalize(torch.eye(4, width).repeat(1200, 1) + noise)
     model = of_clusters(points[:800], torch.eye(4, width))
     embedding = points[800:].numpy()
     assert grow(model, embedding) is model
