@@ -17,7 +17,12 @@ from skdeepcluster._engine.kmeans import assign, kmeans, ward
 from skdeepcluster._engine.model import Model
 
 _SMALLEST = 5  # images of a new cluster
-_MAJORITY = 0.5  # of them that have to be doubtful
+_MAJORITY = 0.6  # of them that have to be doubtful
+_REACHES = (
+    1.0,
+    1.25,
+    1.5,
+)  # of the width of old clusters: a network knows new kinds less
 _GROUPED = 5000  # images at a time: their distances take 100 MB
 _N_ITER = 6
 
@@ -28,7 +33,8 @@ def grow(
     """The same model with new clusters of images that are unlike the old, and alike.
 
     Images beyond the lower limit of `Novelty` are grouped by average linkage, up to
-    the distance that two images of an old cluster have. The means of the groups
+    the distance that two images of an old cluster have; those beyond the upper limit
+    that are left, up to larger ones. The means of the groups
     join the old centroids, which stay, in some iterations of K-means on all images.
     Before and after each, a new cluster is dropped if few images are nearer to the
     mean of its others than to the old centroids, or if most of its images are within
@@ -57,9 +63,14 @@ def grow(
         points = torch.tensor(embedding, device=model.device)
         old = torch.tensor(model.centroids, device=model.device)
         distances = model.novelty.distances(points, old)
-        is_doubtful = distances > model.novelty.limits[0]
+        is_doubtful, is_outlier = (distances > limit for limit in model.novelty.limits)
         growth = _Growth(points, old, is_doubtful)
-        found = growth.settle(_groups(model, points[is_doubtful]), is_judged=True)
+        found = old[:0]
+        for reach in _REACHES:
+            left = is_doubtful if reach == _REACHES[0] else is_outlier
+            left = left & (growth.labels(found) < len(old))
+            groups = _groups(model, points[left], reach)
+            found = growth.settle(torch.cat([found, groups]), is_judged=True)
         if n_new_clusters is not None:
             is_new = growth.labels(found) >= len(old)
             if int(is_new.sum()) < n_new_clusters:
@@ -74,15 +85,15 @@ def grow(
         return replace(model, centroids=more, novelty=novelty)
 
 
-def _groups(model: Model, doubtful: Tensor) -> Tensor:
-    """Means of groups of images that are as near each other as those of a cluster."""
+def _groups(model: Model, doubtful: Tensor, reach: float) -> Tensor:
+    """Means of groups of images as near each other as those of a cluster so wide."""
     means = [doubtful[:0]]
     warped = model.novelty.warp(doubtful)
     # Two images are √2 times as far from each other as from their mean.
-    reach = np.sqrt(2) * model.novelty.spread
+    farthest = np.sqrt(2) * reach * model.novelty.spread
     for part in _parts(warped):
         tree = hierarchy.linkage(torch.pdist(warped[part]).cpu().numpy(), "average")
-        groups = hierarchy.fcluster(tree, reach, "distance") - 1
+        groups = hierarchy.fcluster(tree, farthest, "distance") - 1
         labels = torch.from_numpy(groups.astype(np.int64)).to(doubtful.device)
         sizes = labels.bincount()
         sums = doubtful.new_zeros(len(sizes), doubtful.shape[1])

@@ -101,6 +101,16 @@ def test_odd_images_of_old_kinds_are_no_new_kind_however_many_there_are(monkeypa
     assert len(grow(model, embedding).centroids) > 10
 
 
+def test_a_kind_that_is_wider_than_the_old_becomes_a_cluster(model, monkeypatch):
+    """A network tells images of a kind that it never saw less well from each other."""
+    embedding = np.concatenate([some_of(0, 1), around(7, 60, 0, spread=0.13)])
+    labels, _ = grow(model, embedding).assign(embedding)
+    assert (labels[:120] < 4).all()
+    assert (labels[120:] >= 4).mean() > 0.9
+    monkeypatch.setattr("skdeepcluster._engine.growing._REACHES", (1.0,))
+    assert grow(model, embedding) is model
+
+
 def test_growing_again_adds_nothing(model):
     embedding = np.concatenate([some_of(0, 1), around(7, 30, 0)])
     grown = grow(model, embedding)
