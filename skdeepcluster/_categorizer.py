@@ -35,7 +35,7 @@ from skdeepcluster._assembly import (
 )
 from skdeepcluster._augmentation import Augmentation
 from skdeepcluster._callbacks import learn
-from skdeepcluster._checkpoint import Checkpoint
+from skdeepcluster._checkpoint import checkpoint_of
 from skdeepcluster._engine import backbones, clustering, descent, memory, runtime
 from skdeepcluster._engine.alternation import Alternation
 from skdeepcluster._engine.batch_norm import over_one_rank
@@ -44,7 +44,7 @@ from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.ranks import Ranks, together
 from skdeepcluster._engine.sampling import SAMPLERS
-from skdeepcluster._fingerprint import fingerprint_of
+from skdeepcluster._interruption import unless_done
 from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._pretrained import Pretrained
@@ -595,7 +595,7 @@ class DeepClusterCategorizer(
         for name in ("model_", "embedding_", *OF_EXTEND):
             self.__dict__.pop(name, None)
         ranks = together()
-        with said_by_first(self, ranks):
+        with said_by_first(self, ranks), unless_done(self.random_state):
             return self._fit(X, y, ranks)
 
     def _fit(self, X: ArrayLike, y: ArrayLike | None, ranks: Ranks) -> Self:
@@ -609,14 +609,15 @@ class DeepClusterCategorizer(
         context = self._init_callback_context(max_subtasks=n_epochs)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-        seed, kept = ranks.told(self._draw_seed()), None
+        seed = ranks.told(self._draw_seed())
         check_same_fit(self, rows, shape, device, ranks)
-        with runtime.session(device, seed=seed):
+        with (
+            checkpoint_of(self, rows, shape, device, seed, ranks) as kept,
+            runtime.session(device, seed=seed if kept is None else kept.first_seed()),
+        ):
             loop = alternation_of(self, rows, inputs, device, ranks)
             learning = Learning(loop, self.stopping)
-            if self.checkpoint is not None:
-                fingerprint = fingerprint_of(self, rows, shape, loop.precision, seed)
-                kept = Checkpoint(self.checkpoint, ranks.told(fingerprint), ranks)
+            if kept is not None:
                 kept.resume(learning)
             body = loop.backbone.body
             fitted_as = functools.partial(self._fitted_as, inputs, loop)

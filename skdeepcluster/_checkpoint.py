@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import sklearn
 import torch
 from filelock import FileLock
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -26,18 +29,22 @@ from skdeepcluster import _warnings
 from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.recovery import check_finite
-from skdeepcluster._engine.runtime import first_line
+from skdeepcluster._engine.runtime import first_line, resolve_precision
 from skdeepcluster._engine.state import State, restore, state_of
 from skdeepcluster._files import replacing
-from skdeepcluster._fingerprint import content_of
+from skdeepcluster._fingerprint import content_of, fingerprint_of
 from skdeepcluster._interruption import TERMINATED, current
+from skdeepcluster._lock import alone
 
 if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
     from skdeepcluster._learning import Learning
 
 _FORMAT = "skdeepcluster checkpoint"
 _VERSION = 1
 _SUFFIX = ".checkpoint"
+_OURS = re.compile(r"[0-9a-f]{32}\.checkpoint(\.\d+\.unfinished)?")
+_LIBRARIES = ("scipy", "torchvision", "timm")  # as far as there are any
 _SECONDS = 600  # between two checkpoints within an epoch
 _ABANDONED = 3600  # seconds after which no fit is writing to a file any more
 _DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
@@ -76,6 +83,36 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     return removed
 
 
+@contextmanager
+def checkpoint_of(
+    est: DeepClusterCategorizer,
+    rows: NDArray[Any],
+    shape: tuple[int, ...],
+    device: torch.device,
+    seed: int,
+    ranks: Ranks,
+) -> Iterator[Checkpoint | None]:
+    """The checkpoint of a fit, if it is to have one.
+
+    Yields
+    ------
+    Checkpoint or None
+        None also if another process is in the middle of the same fit.
+    """
+    if est.checkpoint is None:
+        yield None
+        return
+    precision = ranks.told(resolve_precision(est.precision, device))
+    fingerprint = ranks.told(fingerprint_of(est, rows, shape, precision, seed))
+    kept = Checkpoint(est.checkpoint, fingerprint, ranks, seed)
+    # Without this, fits that are to differ by chance alone would become one.
+    mine = alone(kept.path.with_suffix(".running")) if ranks.is_first else nullcontext()
+    with mine as is_alone:
+        if is_alone is False:
+            _warnings.warn(_warnings.checkpoint_in_use(kept.path))
+        yield kept if ranks.told(is_alone) else None
+
+
 class Checkpoint:
     """The file of one fit.
 
@@ -88,6 +125,8 @@ class Checkpoint:
     fingerprint : str
         Identifies the fit.
     ranks : Ranks
+    seed : int or None
+        Of the fit, unless the file has another: that of a fit without a random state.
 
     Raises
     ------
@@ -100,8 +139,10 @@ class Checkpoint:
         folder: str | os.PathLike[str],
         fingerprint: str,
         ranks: Ranks = ALONE,
+        seed: int | None = None,
     ) -> None:
         self.ranks = ranks
+        self._seed = seed
         self.path = Path(folder) / f"{fingerprint}{_SUFFIX}"
         self._written = time.monotonic()
         self._failed = False
@@ -114,6 +155,16 @@ class Checkpoint:
                 "another folder."
             )
         self._say_what_is_left()
+
+    def first_seed(self) -> int | None:
+        """The seed that the fit began with."""
+        with (
+            suppress(OSError, SafetensorError, *_DAMAGED),
+            safe_open(self.path, framework="pt") as file,
+        ):
+            self._seed = int((file.metadata() or {})["seed"]) % 2**31
+        self._seed = self.ranks.told(self._seed)
+        return self._seed
 
     def resume(self, learning: Learning) -> None:
         """Resume the fit where it was interrupted, if it was.
@@ -200,6 +251,7 @@ class Checkpoint:
         header = {
             "format": _FORMAT,
             "version": str(_VERSION),
+            "seed": str(self._seed),
             "values": json.dumps(document),
             "surroundings": json.dumps(
                 _surroundings(learning.loop.images.device, self.ranks)
@@ -251,8 +303,9 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the file of a fit that has ended; a failure is warned of."""
         try:
-            self.path.unlink(missing_ok=True)
-            self._remove_unfinished()
+            with FileLock(_lock_of(self.path)):
+                self.path.unlink(missing_ok=True)
+                self._remove_unfinished()
             _lock_of(self.path).unlink(missing_ok=True)
         except OSError as error:
             reason = first_line(error)
@@ -319,8 +372,15 @@ def _surroundings(device: torch.device, ranks: Ranks) -> dict[str, Any]:
         "versions": [
             skdeepcluster.__version__,
             *(each.__version__ for each in (torch, faiss, sklearn, np)),
+            *map(_version_of, _LIBRARIES),
         ],
     }
+
+
+def _version_of(library: str) -> str | None:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(library)
+    return None
 
 
 def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
@@ -333,7 +393,7 @@ def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
 
 def _left_in(folder: Path) -> list[Path]:
     """Checkpoints, and partly written ones."""
-    return list(folder.glob(f"*{_SUFFIX}")) + list(folder.glob(f"*{_SUFFIX}.*"))
+    return [path for path in folder.glob("*") if _OURS.fullmatch(path.name)]
 
 
 def _lock_of(path: Path) -> Path:

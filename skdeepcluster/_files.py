@@ -131,5 +131,10 @@ def _to_disk(path: Path) -> None:
     opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(opened)
+    except OSError as error:
+        # Some file systems, of shared folders for example, cannot do so with folders.
+        cannot = {errno.EBADF, errno.EINVAL, errno.EOPNOTSUPP}
+        if not path.is_dir() or error.errno not in cannot:
+            raise
     finally:
         os.close(opened)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_PATIENCE = 5  # seconds: a process that was killed takes a moment to end
 
 
 @contextmanager
@@ -32,3 +34,34 @@ def locked(folder: Path) -> Iterator[None]:
         ) from None
     with held:
         yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Say whether no other process is here, and keep others away meanwhile.
+
+    Parameters
+    ----------
+    path : path
+        Of a file for this alone, which is removed at the end.
+
+    Yields
+    ------
+    bool
+        Also true where the file system has no locks.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        yield False
+        return
+    except (OSError, NotImplementedError):
+        pass
+    try:
+        yield True
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            lock.release()

@@ -118,6 +118,14 @@ def checkpoint_not_read(path: Path, reason: str) -> str:
     )
 
 
+def checkpoint_in_use(path: Path) -> str:
+    """Two fits with the same parameters and images run at the same time."""
+    return (
+        f"Another process is fitting the same images with the same parameters to "
+        f"{path}; this fit has no checkpoint. Give each a folder of its own."
+    )
+
+
 def checkpoint_not_written(path: Path, reason: str) -> str:
     """For example, the disk is full."""
     return (

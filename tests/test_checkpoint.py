@@ -26,9 +26,11 @@ from skdeepcluster import (
     Pretrained,
     Stability,
     _checkpoint,
+    _lock,
     remove_checkpoints,
 )
 from skdeepcluster._checkpoint import Checkpoint
+from skdeepcluster._engine import runtime
 from skdeepcluster._engine.ranks import ALONE
 from skdeepcluster._interruption import Interruption, current
 from skdeepcluster.objectives import (
@@ -269,6 +271,52 @@ def test_without_a_random_state_the_fit_before_goes_on(X, folder):
     assert est.history_["train_seconds"][:3].tolist() == first
 
 
+def test_without_a_random_state_the_seed_goes_on(X, folder, monkeypatch):
+    """What was drawn before the first epoch is not in the file: views of a head."""
+    seeds, session = [], runtime.session
+
+    def seen(device, seed=None):
+        if seed is not None:
+            seeds.append(seed)
+        return session(device, seed)
+
+    monkeypatch.setattr(runtime, "session", seen)
+    est = quickest(folder, random_state=None)
+    for begins in (1, 3):
+        interrupt(est, X, begins=begins)
+    est.fit(X)
+    assert seeds[0] == seeds[1] == seeds[2]
+
+
+def test_a_generator_that_has_drawn_goes_on(X, folder):
+    est = quickest(folder, random_state=np.random.RandomState(0))
+    est.set_callbacks(Interrupting(begins=2))
+    with pytest.raises(KeyboardInterrupt):
+        est.fit(X)
+    watching = Interrupting()
+    est.set_callbacks(watching).fit(X)
+    assert watching.seen == [2, 3]
+    assert_same(est, quickest(random_state=np.random.RandomState(0)).fit(X))
+
+
+def test_two_fits_that_differ_by_chance_alone_stay_two(X, folder, monkeypatch):
+    """The one that comes later neither resumes the other nor removes its file."""
+    monkeypatch.setattr(_lock, "_PATIENCE", 0)
+    inner = Interrupting()
+
+    class Beside(Interrupting):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch" and context.task_id == 2:
+                other = quickest(folder, random_state=None).set_callbacks(inner)
+                with pytest.warns(UserWarning, match=r"this fit has no checkpoint"):
+                    other.fit(X)
+                assert what_is_in(folder) == [".checkpoint", ".lock", ".running"]
+
+    quickest(folder, random_state=None).set_callbacks(Beside()).fit(X)
+    assert inner.seen == [0, 1, 2, 3]
+    assert what_is_in(folder) == []
+
+
 def test_long_epochs_are_kept_within(X, folder, monkeypatch):
     monkeypatch.setattr(_checkpoint, "_SECONDS", 0)
     write, steps = Checkpoint.write, []
@@ -505,10 +553,17 @@ def test_what_killed_processes_left_is_removed(X, folder):
 
 def test_what_others_left_is_named_once(X, folder, recwarn):
     folder.mkdir()
-    for name in ("a.checkpoint", "b.checkpoint.7.unfinished", "new.checkpoint"):
+    names = [
+        f"{'a' * 32}.checkpoint",
+        f"{'b' * 32}.checkpoint.7.unfinished",
+        f"{'c' * 32}.checkpoint",
+    ]
+    for name in names:
         (folder / name).write_bytes(bytes(2**20))
-    (folder / "mine.txt").write_text("")
-    for path in folder.glob("[ab].*"):
+    of_others = ["epoch3.checkpoint", "mine.txt"]
+    for name in of_others:
+        (folder / name).write_text("")
+    for path in folder.glob("[abe]*"):
         os.utime(path, (0, 0))
     for _ in range(2):
         quickest(folder, n_epochs=1).fit(X)
@@ -516,12 +571,8 @@ def test_what_others_left_is_named_once(X, folder, recwarn):
     assert "has 2 checkpoint(s) of other, unfinished fits" in str(warning.message)
     assert "2 MiB); skdeepcluster.remove_checkpoints" in str(warning.message)
     removed = remove_checkpoints(folder)
-    assert [path.name for path in removed] == [
-        "a.checkpoint",
-        "b.checkpoint.7.unfinished",
-        "new.checkpoint",
-    ]
-    assert what_is_in(folder) == [".txt"]
+    assert [path.name for path in removed] == names
+    assert sorted(path.name for path in folder.iterdir()) == of_others
     assert remove_checkpoints(folder / "missing") == []
 
 

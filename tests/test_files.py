@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 from contextlib import nullcontext
 
 import pytest
@@ -115,3 +116,14 @@ def test_room_is_reserved_where_it_can_be(tmp_path, monkeypatch, code, is_raised
         file.truncate(100)
         with pytest.raises(OSError, match="No space") if is_raised else nullcontext():
             _files.reserve(file.fileno())
+
+
+def test_a_folder_that_cannot_be_synchronised_is_written_to(tmp_path, monkeypatch):
+    def fsync(file):
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(tmp_path / "a.txt") as path:
+        path.write_text("a")
+    assert (tmp_path / "a.txt").read_text() == "a"

@@ -212,6 +212,19 @@ def test_other_labels_have_no_scores_of_the_epochs_before(
         assert np.isnan(values).tolist() == [True, True, False, False]
 
 
+def test_epochs_without_labels_have_no_scores(npz, tmp_path, raise_in, monkeypatch):
+    for labels in (["--labels", npz], []):
+        raise_in(Checkpoint, "write", signal.SIGTERM, n=1)
+        assert main(command(npz, tmp_path, *labels)) == 143
+        monkeypatch.undo()
+    found = []
+    monkeypatch.setattr(Results, "draw", lambda *given: found.append(given[-1]))
+    assert main(command(npz, tmp_path, "--labels", npz)) == 0
+    (scores,) = found
+    for values in scores.values():
+        assert np.isnan(values).tolist() == [False, True, False, False]
+
+
 def test_sigterm_ends_the_reading_of_an_archive_which_goes_on_too(
     digits, tmp_path, raise_in, monkeypatch
 ):

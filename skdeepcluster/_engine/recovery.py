@@ -89,7 +89,7 @@ class Recovery:
                 self.loop.train(epoch)
                 check_finite(self.loop, epoch)
                 some = self.loop.embed(first=descent.batch_size)
-                _check([some], self.loop.ranks)
+                _check_norms(some, self.loop.memory.kept(), ranks=self.loop.ranks)
             except DivergenceError:
                 if descent.n_halvings == MOST_HALVINGS:
                     self._give_up()
@@ -116,6 +116,11 @@ def check_finite(loop: Alternation, epoch: Epoch) -> None:
     weights = [*loop.backbone.body.state_dict().values()]
     weights += [*loop.backbone.neck.parameters(), *loop.descent.head.parameters()]
     _check([epoch.total, *weights], loop.ranks)
+
+
+def _check_norms(*embeddings: Tensor | None, ranks: Ranks) -> None:
+    """What the next clustering checks: squares can be too large for a number."""
+    _check([rows.norm(dim=1) for rows in embeddings if rows is not None], ranks)
 
 
 def _check(tensors: Iterable[Tensor], ranks: Ranks) -> None:

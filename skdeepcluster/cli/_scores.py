@@ -57,9 +57,12 @@ class Scores:
         noted["purity"].append(cluster_purity_score(self._labels, clusters))
 
     def _noted(self, n_epochs: int) -> dict[str, list[float]]:
-        """The scores of earlier epochs, or NaN if those had other categories."""
+        """The scores of earlier epochs; NaN if those had none or other categories."""
         if current.noted.get("categories") != [self._digest]:
             current.noted = {"categories": [self._digest]}
             for name in _NAMES:
-                current.noted[name] = [math.nan] * n_epochs
+                current.noted[name] = []
+        for name in _NAMES:
+            row = current.noted[name]
+            row += [math.nan] * (n_epochs - len(row))
         return current.noted
