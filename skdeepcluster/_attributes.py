@@ -13,7 +13,12 @@ from skdeepcluster._history import FIGURES
 from skdeepcluster._reader_options import Options, check_options
 from skdeepcluster._rules import Rule, array, check_all, whole
 
-_READER = {"image_size": "auto", "channels": 1, "frames": "first", "window": "series"}
+READER: dict[str, Any] = {
+    "image_size": "auto",
+    "channels": 1,
+    "frames": "first",
+    "window": "series",
+}
 
 
 def check_attributes(
@@ -43,7 +48,7 @@ def _of_values(model: Model, given: Mapping[str, Any]) -> dict[str, Rule]:
         "n_fit_clusters_": whole(1, n_clusters),
         "names_": Rule("pairs of a cluster and its name", _are_pairs),
         "pretrained_": Rule("null, or a library and a licence", _is_origin),
-        "reader_": Rule(f"null, or values of {', '.join(_READER)}", _is_reader),
+        "reader_": Rule(f"null, or values of {', '.join(READER)}", _is_reader),
     }
     if "feature_names_in_" in given:
         names = Rule(f"{n_features} names", lambda value: _are_texts(value, n_features))
@@ -112,5 +117,5 @@ def _is_reader(value: Any) -> bool:
     """Whether it is None or settings; ValueError if one has a wrong value."""
     if type(value) is not dict or not value.keys() <= set(Options._fields):
         return value is None
-    check_options(**_READER | value)
+    check_options(**READER | value)
     return True

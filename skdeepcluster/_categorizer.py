@@ -44,7 +44,7 @@ from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.model import Model
 from skdeepcluster._engine.ranks import Ranks, together
 from skdeepcluster._engine.sampling import SAMPLERS
-from skdeepcluster._interruption import unless_done
+from skdeepcluster._fingerprint import unless_done
 from skdeepcluster._learning import Learning
 from skdeepcluster._parameters import check_parts, set_of_parts
 from skdeepcluster._pretrained import Pretrained

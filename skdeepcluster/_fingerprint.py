@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,3 +113,17 @@ def _digest_of_weights(weights: Any) -> str | None:
 def content_of(tensor: Tensor) -> NDArray[np.uint8]:
     """The bytes of a tensor on the CPU; NumPy has no bfloat16."""
     return tensor.reshape(-1).view(torch.uint8).numpy()
+
+
+@contextmanager
+def unless_done(random_state: Any) -> Iterator[None]:
+    """Set a generator back if a fit does not end, so that the same call resumes it."""
+    if not isinstance(random_state, np.random.RandomState):
+        yield
+        return
+    before = random_state.get_state()
+    try:
+        yield
+    except BaseException:
+        random_state.set_state(before)
+        raise

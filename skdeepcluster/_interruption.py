@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skdeepcluster._checkpoint import Checkpoint
@@ -49,17 +46,3 @@ class Interruption:
 
 
 current = Interruption()
-
-
-@contextmanager
-def unless_done(random_state: Any) -> Iterator[None]:
-    """Set a generator back if a fit does not end, so that the same call resumes it."""
-    if not isinstance(random_state, np.random.RandomState):
-        yield
-        return
-    before = random_state.get_state()
-    try:
-        yield
-    except BaseException:
-        random_state.set_state(before)
-        raise

@@ -12,9 +12,20 @@ from sklearn.utils.multiclass import check_classification_targets
 
 def is_value(y: NDArray[Any], value: object) -> NDArray[np.bool_]:
     """Where `y` is a value that may be NaN or None."""
-    if isinstance(value, float) and np.isnan(value):
-        return np.array([isinstance(each, float) and each != each for each in y])
-    return np.array([each is value or bool(each == value) for each in y], dtype=bool)
+    if _is_nan(value):
+        return np.array([_is_nan(each) for each in y], dtype=bool)
+    return np.array([each is value or _is_equal(each, value) for each in y], dtype=bool)
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _is_equal(one: object, other: object) -> bool:
+    try:
+        return bool(one == other)
+    except TypeError:  # pandas.NA equals nothing, not even itself
+        return False
 
 
 def categories_of(y: NDArray[Any]) -> NDArray[Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skdeepcluster import DeepClusterCategorizer
 
 MODEL = "model.safetensors"
+TABLE = "clusters.csv"
 NAMED_BY = ["image", "frame", "slice"]  # columns that say which image it is
 
 
@@ -61,7 +62,7 @@ class ResultsReader:
             "category": str,
         }
         return pd.read_csv(
-            self.folder / "clusters.csv",
+            self.folder / TABLE,
             dtype=dtypes,
             keep_default_na=False,  # a file may be called NA
             na_values={"frame": "", "slice": ""},
@@ -161,11 +162,20 @@ def all_labels(est: DeepClusterCategorizer) -> NDArray[np.int64]:
     return np.concatenate([est.labels_, getattr(est, "new_labels_", est.labels_[:0])])
 
 
-def check_unnamed(folder: Path) -> None:
-    """Raise ValueError if the clusters in a folder have names."""
+def check_unnamed(folder: Path, *, by_hand: bool = False) -> None:
+    """Raise ValueError if the clusters in a folder have names.
+
+    Parameters
+    ----------
+    folder : path
+    by_hand : bool
+        Whether names do not count that `categorize` has taken from another folder.
+    """
     from skdeepcluster._model_file import peek
 
     file = folder / MODEL
+    if by_hand and not _was_named(folder / TABLE):
+        return
     try:
         named = file.exists() and bool(peek(file)["attributes"]["names_"])
     except (LookupError, TypeError, ValueError):  # of a damaged model
@@ -176,6 +186,14 @@ def check_unnamed(folder: Path) -> None:
             f"folder for the results, with --names-from {folder} to keep the names; or "
             f"remove {file}."
         )
+
+
+def _was_named(table: Path) -> bool:
+    """Whether there is the column that only `name` and `extend` write."""
+    try:
+        return "excluded" in pd.read_csv(table, nrows=0).columns
+    except (OSError, ValueError):  # there is none, or it is damaged
+        return False
 
 
 def _check_rows(

@@ -63,7 +63,7 @@ deepmcat: dict[str, Any] = {
     "lr_schedule": "constant",
     "warmup_epochs": 0,
     "kmeans_n_iter": 20,
-    "final_init": "random",
+    "final_init": "ward",
     "stopping": None,
 }
 """The method as published by Kart et al. (2021).
@@ -86,8 +86,9 @@ hundreds). A quarter of it is set to zero at random, because the network would l
 errors of its first clusters from a few thousand images; the paper's fully connected
 layers lose half. (With ``embedding_layer="fc"``, which has that, set
 ``objective__dropout=0``.) And the final clusters are those of images without
-augmentation; `last_epoch_labels_` are the paper's. The documentation, in "The method",
-shows what each is worth.
+augmentation, found by K-means that starts from Ward's clusters, because purity depends
+on where it starts; `last_epoch_labels_` are the paper's. The documentation, in "The
+method", shows what each is worth.
 """
 
 deepcluster: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from skdeepcluster import DeepClusterCategorizer, __version__
+from skdeepcluster import DeepClusterCategorizer, __version__, load_archive
 from skdeepcluster.cli import main
 from skdeepcluster.cli._options import default_n_clusters
 from skdeepcluster.datasets import make_cardiac_views
@@ -540,6 +540,9 @@ def test_clusters_that_have_names_are_not_sorted_anew(npz, tmp_path, capsys):
     command[-1] = str(tmp_path / "new")
     assert main([*command, "--names-from", str(out)]) == 0
     assert main([*command, "--names-from", str(out)]) == 0  # the same names again
+    assert main(["name", command[-1], str(names)]) == 0  # which the other has not
+    assert main([*command, "--names-from", str(out)]) == 2
+    assert "have names, which would be lost" in capsys.readouterr().err
     (out / "model.safetensors").unlink()
     command[-1] = str(out)
     assert main(command) == 0
@@ -834,3 +837,17 @@ def test_an_archive_in_colour(tmp_path, capsys):
     assert np.load(tmp_path / "new" / "images.npy").shape == (1, 64, 64, 3)
     assert main([*arguments, "--channels", "1", "-o", str(tmp_path / "1")]) == 0
     assert "Read in grey (--channels 1)." in capsys.readouterr().out
+
+
+def test_a_model_whose_reader_has_few_settings_reads_as_usual(digits, tmp_path):
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    for number, image in enumerate(digits[0][:12]):
+        Image.fromarray(image * 15).save(folder / f"{number:02}.png")
+    est = DeepClusterCategorizer(2, n_epochs=1, random_state=0)
+    est.fit(load_archive(folder, image_size=32, n_jobs=1).images)
+    est.reader_ = {"image_size": 32}
+    est.save(tmp_path / "model.safetensors")
+    model = str(tmp_path / "model.safetensors")
+    assert main(["assign", model, str(folder), "-o", str(out), "--jobs", "1"]) == 0
+    assert len(read_csv(out / "clusters.csv")) == 12

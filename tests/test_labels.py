@@ -1,6 +1,7 @@
 """Labels that are numbers or text, and a value that says that there is none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skdeepcluster._labels import categories_of, is_value, with_value
@@ -36,3 +37,16 @@ def test_a_value_among_categories(categories, value, expected):
     assert mixed.dtype.kind == expected
     assert mixed[0] == categories[0]
     assert is_value(mixed, value).tolist() == [False, True]
+
+
+def test_values_that_are_missing_in_other_ways():
+    y = np.array([0, np.nan, 2], np.float32)
+    assert is_value(y, float("nan")).tolist() == [False, True, False]
+    assert is_value(y.astype(object), np.float32("nan")).tolist() == [
+        False,
+        True,
+        False,
+    ]
+    y = np.array(["a", pd.NA, "b"], dtype=object)
+    assert is_value(y, pd.NA).tolist() == [False, True, False]
+    assert is_value(y, "b").tolist() == [False, False, True]

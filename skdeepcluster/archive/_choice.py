@@ -14,6 +14,9 @@ from skdeepcluster.archive._file import Header, When
 _SAME_PLACE = 0.01
 """Millimetres, and cosines of a direction; writers round differently."""
 
+_ROUNDING = 1e-4
+"""The same where slices are as thin as that."""
+
 
 class Found(NamedTuple):
     """An image, and the number of its file in the order of the archive."""
@@ -86,7 +89,12 @@ def _steps(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray:
     """For each value its number among those that differ."""
     order = np.argsort(values, kind="stable")
     steps = np.empty(len(values), int)
-    new = np.diff(values[order], prepend=values[order[:1]]) > _SAME_PLACE
+    gaps = np.diff(values[order], prepend=values[order[:1]])
+    is_apart = gaps > 2 * _SAME_PLACE
+    chains = np.cumsum(is_apart)
+    lengths = np.bincount(chains, np.where(is_apart, 0, gaps))
+    is_thin = lengths > 4 * _SAME_PLACE  # steps that lead far are not rounding
+    new = gaps > np.where(is_thin[chains], _ROUNDING, _SAME_PLACE)
     steps[order] = np.cumsum(new)
     return steps
 

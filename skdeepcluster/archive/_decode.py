@@ -51,7 +51,7 @@ class Reading:
                 number, self.files.location(number), [h.address for h in part], False
             )
             for number, found in missing.items()
-            for part in parts(found)
+            for part in parts(found, self.options.image_size)
         ]
         return self._read("pixels", wanted)[1]
 

@@ -74,10 +74,16 @@ def lay_out(root: Path, folders: Mapping[str, str], target: Path, way: Way) -> N
         If a file cannot be linked or copied, or is there already.
     """
     names = safe_names(folders.values())
+    done = set()
     for path, folder in folders.items():
         image = os.fspath(root / path)
         for original in filter(None, (image, pixels_of(image))):
-            made = target / names[folder] / os.path.relpath(original, root)
+            relative = os.path.relpath(original, root)
+            made = target / names[folder] / relative
+            # A .img file beside it may be an image by itself, or that of two.
+            if made in done or (original != image and relative in folders):
+                continue
+            done.add(made)
             try:
                 made.parent.mkdir(parents=True, exist_ok=True)
                 _make(os.path.realpath(original), made, way)

@@ -8,6 +8,7 @@ from typing import Literal
 from sklearn.utils import Bunch
 
 from skdeepcluster._reader_options import Frames, Window
+from skdeepcluster._text import any_text
 from skdeepcluster.archive._decode import Progress
 from skdeepcluster.archive._gather import gather
 
@@ -152,18 +153,19 @@ def load_archive(
     >>> archive.index["path"].tolist()
     ['0.png', '1.png', '2.png']
     """
-    archive, _ = gather(
-        folder,
-        store,
-        image_size=image_size,
-        channels=channels,
-        frames=frames,
-        window=window,
-        on_error=on_error,
-        path_key=path_key,
-        n_jobs=n_jobs,
-        timeout=timeout,
-        max_memory=max_memory,
-        progress=progress,
-    )
+    with any_text():
+        archive, _ = gather(
+            folder,
+            store,
+            image_size=image_size,
+            channels=channels,
+            frames=frames,
+            window=window,
+            on_error=on_error,
+            path_key=path_key,
+            n_jobs=n_jobs,
+            timeout=timeout,
+            max_memory=max_memory,
+            progress=progress,
+        )
     return archive

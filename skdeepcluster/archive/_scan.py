@@ -92,13 +92,16 @@ def _state_of(path: str, name: str) -> str | Unreadable:
         return Unreadable("hidden", "A hidden file.")
     try:
         status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return Unreadable("inaccessible", "Not a regular file.")
+        state = _state(status)
+        if (pixels := pixels_of(path)) is not None:
+            state += " " + _state(os.stat(pixels))
+    except PermissionError:
+        return Unreadable("inaccessible", "No permission to read it.")
     except OSError:
-        return Unreadable("inaccessible", "A link to nowhere.")
-    if not stat.S_ISREG(status.st_mode):
-        return Unreadable("inaccessible", "Not a regular file.")
-    state = _state(status)
-    if (pixels := pixels_of(path)) is not None:
-        state += " " + _state(os.stat(pixels))
+        reason = "A link to nowhere." if os.path.islink(path) else "It is gone."
+        return Unreadable("inaccessible", reason)
     return state
 
 

@@ -46,21 +46,23 @@ def read(options: Options, wanted: Wanted) -> Got:
     with open_image(wanted.path) as file:
         addresses = wanted.addresses
         if addresses is None:
-            first, *later = parts(file.headers)
+            first, *later = parts(file.headers, options.image_size)
             addresses = [] if later else [header.address for header in first]
         images = [(a, _square(file.pixels(a), options)) for a in addresses]
         return Got(file.headers if wanted.headers else [], images)
 
 
-def parts(images: Iterable[Header]) -> Iterator[list[Header]]:
+def parts(images: Iterable[Header], image_size: int | None) -> Iterator[list[Header]]:
     """What is decoded at once of a file, in the time that `timeout` grants."""
+    made = 0 if image_size is None else image_size**2  # of an image, in pixels
     part: list[Header] = []
     n_pixels = 0
     for image in images:
-        n_pixels += image.height * image.width
+        larger = max(image.height * image.width, made)
+        n_pixels += larger
         if part and (len(part) == MAX_AT_ONCE or n_pixels > MAX_PIXELS_AT_ONCE):
             yield part
-            part, n_pixels = [], image.height * image.width
+            part, n_pixels = [], larger
         part.append(image)
     yield part
 

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Waiting threads would keep cores busy. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        with terminable():
+        from skdeepcluster._text import any_text
+
+        with terminable(), any_text():
             options.run(options)
     except _UNDERSTOOD as error:
         reason = " ".join(_reason(error).split()) or type(error).__name__

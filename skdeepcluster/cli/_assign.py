@@ -49,12 +49,13 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Find the clusters of new images, and write them."""
+    from skdeepcluster._attributes import READER
     from skdeepcluster._results_reader import load_model
     from skdeepcluster.cli._reading import reading
 
     est = load_model(options.model)
     _check(options, est)
-    with reading(options, est.reader_ or {}) as found:
+    with reading(options, READER | (est.reader_ or {})) as found:
         _assign(options, est, found)
 
 

@@ -126,8 +126,7 @@ def run(options: argparse.Namespace) -> None:
     }
 
     def check(output: Path) -> None:
-        if options.names_from is None:
-            check_unnamed(output)
+        check_unnamed(output, by_hand=options.names_from is not None)
 
     if options.names_from is not None:
         _check_names_from(options)

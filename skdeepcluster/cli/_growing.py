@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skdeepcluster._attributes import READER
 from skdeepcluster.archive._arrays import read_images
 from skdeepcluster.archive._gather import gather
 from skdeepcluster.archive._held import sources_of
@@ -96,7 +97,7 @@ def _grown_folder(
             is_locked=True,
             index=before,
             source=sources.number_of(name),
-            **(est.reader_ or {}),
+            **(READER | (est.reader_ or {})),
             **how_to_read(options, key),
             progress=progress,
         )

@@ -125,3 +125,17 @@ def test_frames_of_a_file_that_says_no_place_are_times():
 def test_a_file_without_a_series_is_one():
     assert files([image(0, z=1.0, series=""), image(1, z=1.0, series="")]) == [0, 1]
     assert files([image(0, series=None), image(1, series=None)]) == [0, 1]
+
+
+@pytest.mark.parametrize("step", [0.006, 0.009, 0.01, 0.01005, 0.012, 0.03])
+def test_slices_of_a_thin_stack_are_all_kept(step):
+    found = [image(file, z=step * file, instance=file) for file in range(200)]
+    assert choose(found, "first") == found
+
+
+def test_places_that_are_written_differently_are_one():
+    found = [
+        image(file, z=8.0 * (file // 5) + 0.003 * (file % 3), trigger=31.0 * (file % 5))
+        for file in range(20)
+    ]
+    assert files(found) == [0, 5, 10, 15]

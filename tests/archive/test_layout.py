@@ -93,3 +93,14 @@ def test_names_of_folders():
     assert len({unicodedata.normalize("NFC", each) for each in names.values()}) == len(
         texts
     )
+
+
+@pytest.mark.parametrize("way", ["hardlink", "symlink", "copy"])
+def test_an_img_file_that_is_an_image_by_itself(tmp_path, way):
+    root, target = tmp_path / "archive", tmp_path / "sorted"
+    root.mkdir()
+    for name in ("x.hdr", "x.img", "a.hdr", "a.HDR", "a.img"):
+        (root / name).write_text(name)
+    lay_out(root, {"x.hdr": "A", "x.img": "B", "a.hdr": "A", "a.HDR": "A"}, target, way)
+    found = {"A/a.HDR", "A/a.hdr", "A/a.img", "A/x.hdr", "B/x.img"}
+    assert set(content(target)) == found

@@ -23,10 +23,10 @@ const clustering = (() => {
     return branches.find((branch) => branch.includes(number) && addsToSelection(branch)) ?? [number];
   }
 
-  /** The row of a cluster's most typical image. */
+  /** The row of a cluster's most typical image; none if no image of it is here. */
   function exampleOf(number) {
-    const { rows, views } = clusters.get(number);
-    return rows[views.typical[0]];
+    const cluster = clusters.get(number);
+    return cluster ? cluster.rows[cluster.views.typical[0]] : '';
   }
 
   const givenNames = Object.entries(data.names).map(([number, name]) => [Number(number), name]);

@@ -21,6 +21,8 @@ class Naming extends EventTarget {
     // The same page in another tab: its changes must not be undone here.
     addEventListener('storage', ({ key }) => {
       if (key !== this.#storageKey) return;
+      this.#past.length = 0;
+      this.#future.length = 0;
       this.#restore();
       this.dispatchEvent(new Event('change'));
     });
