@@ -18,11 +18,7 @@ from skdeepcluster._engine.model import Model
 
 _SMALLEST = 5  # images of a new cluster
 _MAJORITY = 0.6  # of them that have to be doubtful
-_REACHES = (
-    1.0,
-    1.25,
-    1.5,
-)  # of the width of old clusters: a network knows new kinds less
+_REACHES = (1.0, 1.25, 1.5)  # widths of groups, in that of old clusters
 _GROUPED = 5000  # images at a time: their distances take 100 MB
 _N_ITER = 6
 
@@ -63,6 +59,8 @@ def grow(
         points = torch.tensor(embedding, device=model.device)
         old = torch.tensor(model.centroids, device=model.device)
         distances = model.novelty.distances(points, old)
+        # A network was not trained to bring images of a new kind together, so that these
+        # may be wider. Wider groups of doubtful images would hold old kinds, too.
         is_doubtful, is_outlier = (distances > limit for limit in model.novelty.limits)
         growth = _Growth(points, old, is_doubtful)
         found = old[:0]

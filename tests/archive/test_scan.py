@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from skdeepcluster.archive._scan import scan
 
 
@@ -37,3 +39,24 @@ def test_fingerprints(tmp_path):
     assert before != b.fingerprint("b")
     os.utime(tmp_path / "a", (1, 2))
     assert scan(tmp_path)[0][0].fingerprint("a") != before
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError, "No permission to read it."),
+        (FileNotFoundError, "It is gone."),
+    ],
+)
+def test_a_file_that_cannot_be_looked_at(tmp_path, monkeypatch, error, reason):
+    (tmp_path / "a").write_text("")
+    stat = os.stat
+
+    def of(path, *given, **named):
+        if os.fspath(path) == os.fspath(tmp_path / "a"):
+            raise error(path)
+        return stat(path, *given, **named)
+
+    monkeypatch.setattr(os, "stat", of)
+    found, ((path, why),) = scan(tmp_path)
+    assert (found, path, why.reason) == ([], "a", reason)
