@@ -59,7 +59,7 @@ def grow(
         points = torch.tensor(embedding, device=model.device)
         old = torch.tensor(model.centroids, device=model.device)
         distances = model.novelty.distances(points, old)
-        # A network was not trained to bring images of a new kind together, so that these
+        # A network was not trained to bring images of a new kind together, so these
         # may be wider. Wider groups of doubtful images would hold old kinds, too.
         is_doubtful, is_outlier = (distances > limit for limit in model.novelty.limits)
         growth = _Growth(points, old, is_doubtful)
