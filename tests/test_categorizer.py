@@ -820,6 +820,7 @@ FOLLOW = {
         "objective": ClusterClassification(
             momentum=None, standardize=True, dropout=0.25
         ),
+        "final_init": "ward",
     },
     "deepcluster": PAPER
     | {
