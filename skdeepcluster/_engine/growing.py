@@ -143,11 +143,16 @@ class _Growth:
 
     def labels(self, new: Tensor) -> Tensor:
         """The nearest of the old and the new centroids."""
+        rows, theirs, _ = self._taken(new)
+        return self.old_labels.index_put((rows,), theirs + self.n_old)
+
+    def _taken(self, new: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The images that are nearer to a new centroid, to which, and how far."""
         if len(new) == 0:
-            return self.old_labels
+            return self.old_labels[:0], self.old_labels[:0], self.old_distances[:0]
         labels, distances = assign(self.points, new)
-        is_nearer = distances < self.old_distances
-        return torch.where(is_nearer, labels + self.n_old, self.old_labels)
+        rows = (distances < self.old_distances).nonzero().squeeze(1)
+        return rows, labels[rows], distances[rows]
 
     def settle(self, means: Tensor, *, is_judged: bool) -> Tensor:
         """New centroids from where means lie, those of most images first."""
@@ -163,15 +168,14 @@ class _Growth:
         centroids: some images that differ from each other as much as from the old
         ones have a mean that is near each of them, too.
         """
-        if len(new) == 0:
-            return new
-        labels, distances = assign(self.points, new)
-        is_in = distances < self.old_distances
-        sizes = labels[is_in].bincount(minlength=len(new))
-        held_out = distances * held_out_factors(sizes)[labels]
-        counts = is_in & (held_out < self.old_distances)
-        n_alike = labels[counts].bincount(minlength=len(new))
-        n_doubtful = labels[counts & self.is_doubtful].bincount(minlength=len(new))
+        rows, theirs, distances = self._taken(new)
+        sizes = theirs.bincount(minlength=len(new))
+        held_out = distances * held_out_factors(sizes)[theirs]
+        is_alike = held_out < self.old_distances[rows]
+        n_alike = theirs[is_alike].bincount(minlength=len(new))
+        n_doubtful = theirs[is_alike & self.is_doubtful[rows]].bincount(
+            minlength=len(new)
+        )
         is_kept = (n_alike >= _SMALLEST) & (n_doubtful >= _MAJORITY * sizes)
         is_kept |= not is_judged
         order = sizes.argsort(descending=True, stable=True)
@@ -179,11 +183,9 @@ class _Growth:
 
     def _moved(self, new: Tensor) -> Tensor:
         """The means of their images; those that have none stay."""
-        theirs = self.labels(new) - self.n_old
-        is_in = theirs >= 0
-        theirs = theirs[is_in]
+        rows, theirs, _ = self._taken(new)
         sizes = theirs.bincount(minlength=len(new)).unsqueeze(1)
-        sums = torch.zeros_like(new).index_add_(0, theirs, self.points[is_in])
+        sums = torch.zeros_like(new).index_add_(0, theirs, self.points[rows])
         means = torch.where(sizes > 0, sums / sizes.clamp(min=1), new)
         return self._on_sphere(means)
 
