@@ -76,10 +76,8 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     """
     removed = sorted(_left_in(Path(folder)))
     for path in removed:
-        lock = _lock_of(path)
-        with FileLock(lock):  # another process may be writing it
+        with _to_the_last(path):
             path.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)
     return removed
 
 
@@ -102,9 +100,9 @@ def checkpoint_of(
     if est.checkpoint is None:
         yield None
         return
-    precision = ranks.told(resolve_precision(est.precision, device))
-    fingerprint = ranks.told(fingerprint_of(est, rows, shape, precision, seed))
-    kept = Checkpoint(est.checkpoint, fingerprint, ranks, seed)
+    precision = resolve_precision(est.precision, device)
+    fingerprint = fingerprint_of(est, rows, shape, precision, seed)
+    kept = Checkpoint(est.checkpoint, ranks.told(fingerprint), ranks, seed)
     # Without this, fits that are to differ by chance alone would become one.
     mine = alone(kept.path.with_suffix(".running")) if ranks.is_first else nullcontext()
     with mine as is_alone:
@@ -303,10 +301,9 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the file of a fit that has ended; a failure is warned of."""
         try:
-            with FileLock(_lock_of(self.path)):
+            with _to_the_last(self.path):
                 self.path.unlink(missing_ok=True)
                 self._remove_unfinished()
-            _lock_of(self.path).unlink(missing_ok=True)
         except OSError as error:
             reason = first_line(error)
             _warnings.warn(_warnings.checkpoint_not_removed(self.path, reason))
@@ -394,6 +391,15 @@ def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
 def _left_in(folder: Path) -> list[Path]:
     """Checkpoints, and partly written ones."""
     return [path for path in folder.glob("*") if _OURS.fullmatch(path.name)]
+
+
+@contextmanager
+def _to_the_last(path: Path) -> Iterator[None]:
+    """Have a file that is removed alone, and then remove its lock."""
+    lock = _lock_of(path)
+    with FileLock(lock):  # another process may be writing it
+        yield
+    lock.unlink(missing_ok=True)
 
 
 def _lock_of(path: Path) -> Path:

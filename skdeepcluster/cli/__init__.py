@@ -35,10 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Waiting threads would keep cores busy. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        from skdeepcluster._text import any_text
+        with terminable():
+            from skdeepcluster._text import any_text
 
-        with terminable(), any_text():
-            options.run(options)
+            with any_text():
+                options.run(options)
     except _UNDERSTOOD as error:
         reason = " ".join(_reason(error).split()) or type(error).__name__
         print(f"skdeepcluster: error: {reason}", file=sys.stderr)
