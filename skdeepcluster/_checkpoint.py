@@ -34,7 +34,7 @@ from skdeepcluster._engine.state import State, restore, state_of
 from skdeepcluster._files import replacing
 from skdeepcluster._fingerprint import content_of, fingerprint_of
 from skdeepcluster._interruption import TERMINATED, current
-from skdeepcluster._lock import alone
+from skdeepcluster._lock import alone, to_the_last
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -76,7 +76,7 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     """
     removed = sorted(_left_in(Path(folder)))
     for path in removed:
-        with _to_the_last(path):
+        with to_the_last(_lock_of(path)):
             path.unlink(missing_ok=True)
     return removed
 
@@ -301,7 +301,7 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the file of a fit that has ended; a failure is warned of."""
         try:
-            with _to_the_last(self.path):
+            with to_the_last(_lock_of(self.path)):
                 self.path.unlink(missing_ok=True)
                 self._remove_unfinished()
         except OSError as error:
@@ -391,15 +391,6 @@ def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
 def _left_in(folder: Path) -> list[Path]:
     """Checkpoints, and partly written ones."""
     return [path for path in folder.glob("*") if _OURS.fullmatch(path.name)]
-
-
-@contextmanager
-def _to_the_last(path: Path) -> Iterator[None]:
-    """Have a file that is removed alone, and then remove its lock."""
-    lock = _lock_of(path)
-    with FileLock(lock):  # another process may be writing it
-        yield
-    lock.unlink(missing_ok=True)
 
 
 def _lock_of(path: Path) -> Path:

@@ -65,3 +65,11 @@ def alone(path: Path) -> Iterator[bool]:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             lock.release()
+
+
+@contextmanager
+def to_the_last(path: Path) -> Iterator[None]:
+    """Wait for a lock, and remove its file at the end: what it is for goes, too."""
+    with FileLock(path):
+        yield
+    path.unlink(missing_ok=True)
