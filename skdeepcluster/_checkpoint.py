@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import re
 import time
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
@@ -18,36 +15,35 @@ import faiss
 import numpy as np
 import sklearn
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 import skdeepcluster
 from skdeepcluster import _warnings
+from skdeepcluster._checkpoint_file import (
+    UNREADABLE,
+    UNWRITABLE,
+    WRONG,
+    CheckpointFile,
+    Contents,
+    left_in,
+    remove_all,
+)
 from skdeepcluster._engine.epoch import Epoch
 from skdeepcluster._engine.ranks import ALONE, Ranks
 from skdeepcluster._engine.recovery import check_finite
 from skdeepcluster._engine.runtime import first_line, resolve_precision
 from skdeepcluster._engine.state import State, restore, state_of
-from skdeepcluster._files import replacing
-from skdeepcluster._fingerprint import content_of, fingerprint_of
+from skdeepcluster._fingerprint import fingerprint_of
 from skdeepcluster._interruption import TERMINATED, current
-from skdeepcluster._lock import alone, to_the_last
+from skdeepcluster._lock import alone
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
     from skdeepcluster._learning import Learning
 
-_FORMAT = "skdeepcluster checkpoint"
-_VERSION = 1
-_SUFFIX = ".checkpoint"
-_OURS = re.compile(r"[0-9a-f]{32}\.checkpoint(\.\d+\.unfinished)?")
 _LIBRARIES = ("scipy", "torchvision", "timm")  # as far as there are any
 _SECONDS = 600  # between two checkpoints within an epoch
 _ABANDONED = 3600  # seconds after which no fit is writing to a file any more
-_DAMAGED = (KeyError, TypeError, ValueError, RuntimeError, AttributeError)
 
 _seen: set[Path] = set()  # folders whose leftovers were reported
 
@@ -74,11 +70,7 @@ def remove_checkpoints(folder: str | os.PathLike[str]) -> list[Path]:
     ...     remove_checkpoints(folder)
     []
     """
-    removed = sorted(_left_in(Path(folder)))
-    for path in removed:
-        with to_the_last(_lock_of(path)):
-            path.unlink(missing_ok=True)
-    return removed
+    return remove_all(Path(folder))
 
 
 @contextmanager
@@ -104,10 +96,10 @@ def checkpoint_of(
     fingerprint = fingerprint_of(est, rows, shape, precision, seed)
     kept = Checkpoint(est.checkpoint, ranks.told(fingerprint), ranks, seed)
     # Without this, fits that are to differ by chance alone would become one.
-    mine = alone(kept.path.with_suffix(".running")) if ranks.is_first else nullcontext()
+    mine = alone(kept.file.mark) if ranks.is_first else nullcontext()
     with mine as is_alone:
         if is_alone is False:
-            _warnings.warn(_warnings.checkpoint_in_use(kept.path))
+            _warnings.warn(_warnings.checkpoint_in_use(kept.file.path))
         yield kept if ranks.told(is_alone) else None
 
 
@@ -141,13 +133,13 @@ class Checkpoint:
     ) -> None:
         self.ranks = ranks
         self._seed = seed
-        self.path = Path(folder) / f"{fingerprint}{_SUFFIX}"
+        self.file = CheckpointFile(Path(folder), fingerprint)
         self._written = time.monotonic()
         self._failed = False
         if not ranks.is_first:  # which writes
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(self.path.parent, os.W_OK):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
             raise PermissionError(
                 f"checkpoint={os.fspath(folder)!r} cannot be written to; choose "
                 "another folder."
@@ -156,12 +148,8 @@ class Checkpoint:
 
     def first_seed(self) -> int | None:
         """The seed that the fit began with."""
-        with (
-            suppress(OSError, SafetensorError, *_DAMAGED),
-            safe_open(self.path, framework="pt") as file,
-        ):
-            self._seed = int((file.metadata() or {})["seed"]) % 2**31
-        self._seed = self.ranks.told(self._seed)
+        kept = self.file.seed()
+        self._seed = self.ranks.told(self._seed if kept is None else kept)
         return self._seed
 
     def resume(self, learning: Learning) -> None:
@@ -175,33 +163,31 @@ class Checkpoint:
         """
         read = self._read_or_warn()
         ranks = self.ranks
-        if not ranks.agree(read and read[0]["checksum"]):
+        if not ranks.agree(read and read.checksum):
             raise ValueError(
-                f"The processes of this fit do not read the same file {self.path}; "
-                "choose a folder for checkpoint that all of them share."
+                "The processes of this fit do not read the same file "
+                f"{self.file.path}; choose a folder for checkpoint that all of them "
+                "share."
             )
         if read is None:
             return
-        header, tensors = read
+        values, kept_in, tensors, _ = read
         if "memory" in tensors:
             share = ranks.share(len(learning.loop.images))
             tensors["memory"] = tensors["memory"][share.rows]
         surroundings = _surroundings(learning.loop.images.device, ranks)
         differing = [
-            name
-            for name, value in surroundings.items()
-            if header["surroundings"].get(name) != value
+            name for name, value in surroundings.items() if kept_in.get(name) != value
         ]
         try:
-            values = header["values"]
             learning.history.put_back(values["history"], tensors.get("history"))
             if current.kept is not None:
                 current.noted = values["noted"]
             learning.doubts.collapsed, learning.doubts.n_halvings = values["warned"]
             learning.epoch = restore(learning.loop, State(tensors, values["loop"]))
-        except _DAMAGED as error:
+        except WRONG as error:
             raise ValueError(
-                f"{self.path} does not belong to this fit ({first_line(error)}); "
+                f"{self.file.path} does not belong to this fit ({first_line(error)}); "
                 "remove it, or choose another folder."
             ) from error
         if differing:
@@ -240,32 +226,20 @@ class Checkpoint:
             name: tensor.cpu().clone(memory_format=plain)
             for name, tensor in tensors.items()
         }
-        document = {
+        values = {
             "loop": state.values,
             "history": history.values,
             "warned": [learning.doubts.collapsed, learning.doubts.n_halvings],
             "noted": current.noted,
         }
-        header = {
-            "format": _FORMAT,
-            "version": str(_VERSION),
-            "seed": str(self._seed),
-            "values": json.dumps(document),
-            "surroundings": json.dumps(
-                _surroundings(learning.loop.images.device, self.ranks)
-            ),
-        }
-        header["checksum"] = _checksum(header, tensors)
+        surroundings = _surroundings(learning.loop.images.device, self.ranks)
         try:
-            with FileLock(_lock_of(self.path)):
-                self._remove_unfinished()
-                with replacing(self.path) as unfinished:
-                    save_file(tensors, unfinished, metadata=header)
-        except (OSError, SafetensorError) as error:
+            self.file.write(self._seed, values, surroundings, tensors)
+        except UNWRITABLE as error:
             if not self._failed:
                 self._failed = True
                 reason = first_line(error)
-                _warnings.warn(_warnings.checkpoint_not_written(self.path, reason))
+                _warnings.warn(_warnings.checkpoint_not_written(self.file.path, reason))
 
     def after_step(self, learning: Learning, epoch: Epoch) -> None:
         """Write if it is time to, and end the process if asked to."""
@@ -294,66 +268,34 @@ class Checkpoint:
         if not self.ranks.is_first:
             return
         if current.kept is None:
-            self.remove()
+            self.file.remove()
         else:
-            current.kept.append(self)
+            current.kept.append(self.file)
 
-    def remove(self) -> None:
-        """Remove the file of a fit that has ended; a failure is warned of."""
-        try:
-            with to_the_last(_lock_of(self.path)):
-                self.path.unlink(missing_ok=True)
-                self._remove_unfinished()
-        except OSError as error:
-            reason = first_line(error)
-            _warnings.warn(_warnings.checkpoint_not_removed(self.path, reason))
-
-    def _remove_unfinished(self) -> None:
-        """Remove partial files of processes that were killed while writing."""
-        for path in self.path.parent.glob(f"{self.path.name}.*"):
-            path.unlink(missing_ok=True)
-
-    def _read_or_warn(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    def _read_or_warn(self) -> Contents | None:
         """The contents of the file, if there is one that can be read."""
         try:
-            return self._read()
+            return self.file.read()
         except FileNotFoundError:
             pass
-        except (OSError, *_DAMAGED, SafetensorError) as error:
-            _warnings.warn(_warnings.checkpoint_not_read(self.path, first_line(error)))
+        except UNREADABLE as error:
+            _warnings.warn(
+                _warnings.checkpoint_not_read(self.file.path, first_line(error))
+            )
         return None
-
-    def _read(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The contents of an intact file.
-
-        Raises
-        ------
-        ValueError, KeyError, SafetensorError
-            If it is damaged, or of another version.
-        """
-        with safe_open(self.path, framework="pt") as file:
-            header = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if header.get("format") != _FORMAT or header.get("version") != str(_VERSION):
-            raise ValueError("it is of another version")
-        checksum = header.pop("checksum")
-        if checksum != _checksum(header, tensors):
-            raise ValueError("its checksum is wrong")
-        read = {name: json.loads(header[name]) for name in ("values", "surroundings")}
-        return {**read, "checksum": checksum}, tensors
 
     def _say_what_is_left(self) -> None:
         """Warn once of checkpoints that other fits have left."""
-        folder = self.path.parent.resolve()
+        folder = self.file.path.parent.resolve()
         if folder in _seen:
             return
         _seen.add(folder)
         sizes = []
-        for path in _left_in(folder):
+        for path in left_in(folder):
             with suppress(FileNotFoundError):  # of a fit that has ended meanwhile
                 found = path.stat()
                 is_old = time.time() - found.st_mtime > _ABANDONED
-                if is_old and not path.name.startswith(self.path.name):
+                if is_old and not path.name.startswith(self.file.path.name):
                     sizes.append(found.st_size)
         if sizes:
             _warnings.warn(_warnings.unfinished_fits(folder, len(sizes), sum(sizes)))
@@ -378,20 +320,3 @@ def _version_of(library: str) -> str | None:
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(library)
     return None
-
-
-def _checksum(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    found = zlib.crc32(json.dumps(sorted(header.items())).encode())
-    for name in sorted(tensors):
-        found = zlib.crc32(name.encode(), found)
-        found = zlib.crc32(content_of(tensors[name]).data, found)
-    return f"{found:08x}"
-
-
-def _left_in(folder: Path) -> list[Path]:
-    """Checkpoints, and partly written ones."""
-    return [path for path in folder.glob("*") if _OURS.fullmatch(path.name)]
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_name(f"{path.name.partition('.')[0]}.lock")

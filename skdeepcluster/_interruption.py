@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from skdeepcluster._checkpoint import Checkpoint
+    from skdeepcluster._checkpoint_file import CheckpointFile
 
 TERMINATED = 128 + 15  # the exit code of what SIGTERM has ended
 
@@ -23,7 +23,7 @@ class Interruption:
         handler ends the process itself, as there is nothing for a checkpoint to keep.
     terminated : bool
         Whether SIGTERM came while training.
-    kept : list of Checkpoint or None
+    kept : list of CheckpointFile or None
         Checkpoints of fits that have ended, for the command line to remove once the
         results are written; with None, `fit` removes them.
     noted : dict of str to list of float
@@ -35,11 +35,11 @@ class Interruption:
 
     is_training: bool = False
     terminated: bool = False
-    kept: list[Checkpoint] | None = None
+    kept: list[CheckpointFile] | None = None
     noted: dict[str, list[float]] = field(default_factory=dict)
     between_steps: Callable[[], None] | None = None
 
-    def begin(self, kept: list[Checkpoint] | None) -> None:
+    def begin(self, kept: list[CheckpointFile] | None) -> None:
         """Forget all that was before a command, or during it."""
         self.is_training = self.terminated = False
         self.kept, self.noted = kept, {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_PATIENCE = 5  # seconds: a process that was killed takes a moment to end
+_PATIENCE = 5.0  # seconds: a process that was killed takes a moment to end
 
 
 @contextmanager
@@ -37,13 +37,15 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[bool]:
+def alone(path: Path, patience: float = _PATIENCE) -> Iterator[bool]:
     """Say whether no other process is here, and keep others away meanwhile.
 
     Parameters
     ----------
     path : path
         Of a file for this alone, which is removed at the end.
+    patience : float
+        Seconds to wait for another process.
 
     Yields
     ------
@@ -52,7 +54,7 @@ def alone(path: Path) -> Iterator[bool]:
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=_PATIENCE)
+        lock.acquire(timeout=patience)
     except Timeout:
         yield False
         return

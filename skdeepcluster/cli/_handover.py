@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import traceback
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -129,14 +128,12 @@ class Handover:
     def fitted(self) -> DeepClusterCategorizer:
         """The estimator, as if it had been fitted in this process."""
         from skdeepcluster import DeepClusterCategorizer
-        from skdeepcluster._checkpoint import Checkpoint
+        from skdeepcluster._checkpoint_file import CheckpointFile
 
         learnt = self._read("learnt")
         current.noted = learnt["noted"]
         paths = [Path(path) for path in learnt["kept"]]
-        with warnings.catch_warnings():  # which the process has given already
-            warnings.simplefilter("ignore")
-            current.kept = [Checkpoint(path.parent, path.stem) for path in paths]
+        current.kept = [CheckpointFile(path.parent, path.stem) for path in paths]
         est = DeepClusterCategorizer.load(self.folder / "model.safetensors")
         est.embedding_ = np.load(self.folder / "embedding.npy")
         return est
