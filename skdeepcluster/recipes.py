@@ -17,7 +17,7 @@ from skdeepcluster.objectives import CentroidClassification, ClusterClassificati
 __all__ = ["RECIPES", "deepcluster", "deepcluster_v2", "deepmcat", "fast", "ldpo"]
 
 fast: dict[str, Any] = {}
-"""The estimator's own defaults: under a minute on a laptop for a few thousand images.
+"""The estimator's own defaults: about a minute on two cores for a few thousand images.
 
 A small network on small images. It differs from the paper's loop in how it begins: for
 the first three fifths of the epochs it does not learn the cluster of an image, but to

@@ -183,8 +183,7 @@ def _timm() -> Any:
         import timm
     except ImportError as error:
         raise ImportError(
-            "backbone='timm:…' needs timm, which is not installed: "
-            "pip install 'skdeepcluster[timm]'."
+            "backbone='timm:…' needs timm, which is not installed: pip install timm."
         ) from error
     numbers = tuple(int(part) for part in re.findall(r"\d+", timm.__version__)[:3])
     if numbers < _LOWEST:

@@ -60,8 +60,9 @@ def write_report(
     It is a single HTML file that a browser opens from disk; it loads nothing and sends
     nothing. It shows typical, diverse, doubtful and borderline images of each cluster
     (as chosen by :func:`representatives`), takes names, and exports them as
-    ``names.csv`` with the columns ``cluster``, ``category`` and ``excluded`` (row
-    numbers of images that were marked as not belonging, separated by spaces).
+    ``names.csv`` with the columns ``cluster``, ``category``, ``excluded`` (row numbers
+    of images that were marked as not belonging, separated by spaces) and ``example``
+    (the row number of one image of the cluster).
 
     Parameters
     ----------
