@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
+from sklearn.metrics import accuracy_score, pairwise_distances
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -18,17 +18,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdeepcluster._clusterers import Categorizer, assigned, typicality
 from skdeepcluster._labels import categories_of, is_value, with_value
 from skdeepcluster._names import check_names
-
-
-class Categorizer(Protocol):
-    """A clusterer that can assign new images, such as K-means."""
-
-    cluster_centers_: NDArray[Any]
-
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self: ...
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]: ...
 
 
 class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -156,7 +148,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self._decide(counts)
         self._labelled = labelled
         self._clusters = clusters
-        self._typicality = _typicality(self.categorizer_, X)
+        self._typicality = typicality(self.categorizer_, X)
         return self
 
     @classmethod
@@ -251,6 +243,33 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         clusters = self._assign(X)
         return self._shares[clusters]
 
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Compute the share of images that get their category.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Images or features, as `categorizer` takes them.
+        y : array-like of shape (n_samples,)
+            Their categories.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each image counts.
+
+        Returns
+        -------
+        float
+            In [0, 1]. Images in a cluster that has no category count as wrong.
+        """
+        found = self.predict(X)
+        categories = column_or_1d(y, warn=True)
+        check_consistent_length(found, categories)
+        pairs = zip(found.tolist(), categories.tolist(), strict=True)
+        is_right = [one == other for one, other in pairs]
+        all_right = np.ones(len(is_right), dtype=bool)
+        return float(accuracy_score(all_right, is_right, sample_weight=sample_weight))
+
     def query(self, n: int) -> NDArray[np.int64]:
         """Choose which images of `fit` to label next.
 
@@ -329,15 +348,15 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
                 "(`unlabeled`). Label the images that query returns, then fit again."
             )
         validate_data(self, X, reset=False, skip_check_array=True, ensure_2d=False)
-        n_clusters, n_known = len(self._centers()), len(self.cluster_classes_)
-        if n_clusters != n_known:
+        centers, known = self._centers(), self._known_centers
+        if not np.array_equal(centers, known):
             raise ValueError(
-                f"The categorizer has {n_clusters} clusters, but had {n_known} when "
-                "this classifier was made, so it has been extended or fitted since: "
-                "make the classifier again, with from_names or fit."
+                f"The categorizer has {len(centers)} clusters, which are not the "
+                f"{len(known)} that this classifier was made of, so it has been "
+                "extended or fitted since: make the classifier again, with from_names "
+                "or fit."
             )
-        rows = _as_floats_of(self._centers(), X)
-        return np.asarray(self.categorizer_.predict(rows))
+        return assigned(self.categorizer_, X)
 
     def _take_features(self) -> None:
         """Copy the categorizer's, which counts the pixels of an image."""
@@ -360,6 +379,7 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.cluster_counts_ = counts
         is_empty = counts.sum(1) == 0
         centers = self._centers()
+        self._known_centers = np.array(centers)  # another fit may replace them
         n_fitted = getattr(self.categorizer_, "n_fit_clusters_", len(centers))
         self.inferred_ = is_empty & (np.arange(len(centers)) < n_fitted)
         labelled = np.flatnonzero(~is_empty)
@@ -375,18 +395,3 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             self.cluster_classes_ = with_value(
                 self.unlabeled, self.cluster_classes_, totals[:, 0] == 0
             )
-
-
-def _as_floats_of(centers: NDArray[Any], X: Any) -> Any:
-    """Rows in the float type of the centres: KMeans fails on any other."""
-    size = getattr(X, "dtype", None)
-    if size in (np.float32, np.float64) and X.shape[1:] == centers.shape[1:]:
-        return X.astype(centers.dtype, copy=False)
-    return X
-
-
-def _typicality(categorizer: Any, X: ArrayLike) -> NDArray[np.floating[Any]]:
-    """Minus the distance of each image to the centre of its cluster."""
-    if hasattr(categorizer, "score_samples"):
-        return np.asarray(categorizer.score_samples(X))
-    return -pairwise_distances_argmin_min(X, categorizer.cluster_centers_)[1]

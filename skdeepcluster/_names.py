@@ -119,8 +119,8 @@ def names_from(
     labels : array-like of shape (n_images,)
         New clusters, from 0.
     categories : array-like of shape (n_images,)
-        The former category of each image, as text; empty for images that had none,
-        such as new ones.
+        The former category of each image, as text; empty, None or NaN for images that
+        had none, such as new ones.
     min_share : float, default=0.9
         A cluster takes a category that at least this share of its images with a former
         category had, above 0.5 and at most 1.
@@ -137,7 +137,8 @@ def names_from(
     Raises
     ------
     ValueError
-        If `labels` and `categories` differ in length, or a parameter is not as above.
+        If `labels` and `categories` differ in length, a category cannot be a name, or a
+        parameter is not as above.
 
     Examples
     --------
@@ -155,7 +156,7 @@ def names_from(
         raise ValueError(f"min_share={min_share} is not above 0.5 and at most 1.")
     if not min_known >= 0:
         raise ValueError(f"min_known={min_known} is not at least 0.")
-    known = former.astype(bool)
+    known = np.array([_is_known(category) for category in former], dtype=bool)
     names: dict[int, str] = {}
     for cluster in np.unique(clusters[known]).tolist():
         inside = clusters == cluster
@@ -164,8 +165,15 @@ def names_from(
         share = known[inside].mean()
         is_pure = n_images >= min_share * counts.total()
         if is_pure and share >= min_known * known.mean():
-            names[cluster] = name
+            names[cluster] = check_name(name, f"The category of cluster {cluster}")
     return names
+
+
+def _is_known(category: object) -> bool:
+    """Whether there is one; tables have "", None, NaN or pandas.NA for none."""
+    if isinstance(category, str):
+        return category != ""
+    return str(category) not in ("None", "nan", "<NA>")
 
 
 def read_names(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skdeepcluster import _warnings
 from skdeepcluster._files import finish_replacing
 from skdeepcluster.archive._held import sources_of
 from skdeepcluster.archive._sources import Sources
@@ -97,12 +98,26 @@ class ResultsReader:
         table = self._read_clusters()
         found = np.full(len(names), "", dtype=object)
         listed = self.read_sources().listed
+        if any(bool(source.digest) != (root is None) for source in listed):
+            was, given = ("a folder", "an array file")[:: 1 if root is None else -1]
+            raise ValueError(
+                f"{self.folder} was made from {was}, so that its names cannot be those "
+                f"of images in {given}; give {was}."
+            )
         if "category" in table and root is not None and listed:
-            roots = [listed[number].path for number in sources_of(table)]
+            sources = sources_of(table)
+            if not sources.between(0, len(listed) - 1).all():
+                raise ValueError(
+                    f"{self.folder / TABLE} has images of folders that are not in "
+                    "sources.csv: the tables do not belong together."
+                )
+            roots = [listed[number].path for number in sources]
             whole = _below(roots, table), _below([root] * len(names), names)
             found = _looked_up(*whole, table["category"])
         if "category" in table and not found.astype(bool).any():
             found = _looked_up(_keys(table), _keys(names), table["category"])
+            if root is not None and listed and found.astype(bool).any():
+                _warnings.warn(_warnings.told_by_parts_of_paths(self.folder))
         if not found.astype(bool).any():
             raise ValueError(
                 f"{self.folder} has no category for any of these images, told by path, "

@@ -172,6 +172,15 @@ def put_on_the_cpu(problem: str) -> str:
     return f"{problem} The model was put on the CPU."
 
 
+def told_by_parts_of_paths(folder: Path) -> str:
+    """Images are not where they were when they got their names."""
+    return (
+        f"The images are not in the folder that those of {folder} were in, so they are "
+        "told by their paths within it, as if it had been moved. If they are other "
+        "images of the same names, the categories are wrong."
+    )
+
+
 def blank_rows(rows: list[int], n_files: int) -> str:
     """Some files give no image, so their rows stay blank."""
     some = ", ".join(map(str, rows[:10]))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.metrics import make_scorer, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
@@ -53,7 +54,8 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
     Raises
     ------
     ValueError
-        If the two differ in length, are not one-dimensional, or are empty.
+        If the two differ in length, are not one-dimensional, are empty, or have missing
+        values.
 
     See Also
     --------
@@ -70,7 +72,13 @@ def cluster_purity_score(labels_true: ArrayLike, labels_pred: ArrayLike) -> floa
     check_consistent_length(classes, clusters)
     if len(classes) == 0:
         raise ValueError("labels_true and labels_pred are empty: give one label each.")
-    counts = contingency_matrix(classes, clusters)
+    for name, labels in (("labels_true", classes), ("labels_pred", clusters)):
+        if (n_missing := int(pd.isna(labels).sum())) > 0:
+            raise ValueError(
+                f"{name} has {n_missing} missing values (None or NaN): leave these "
+                "images out of both."
+            )
+    counts = contingency_matrix(classes, clusters, sparse=True)
     return float(counts.max(axis=0).sum() / counts.sum())
 
 

@@ -711,6 +711,10 @@ def test_copies_that_are_not_learnt_from(tmp_path, digits, capsys, suffix, monke
     clusters = [int(row["cluster"]) for row in read_csv(out / "clusters.csv")]
     est = DeepClusterCategorizer.load(out / "model.safetensors")
     assert clusters == est.labels_.tolist() == est.predict(images[rows]).tolist()
+    distances = np.array(
+        [float(row["distance"]) for row in read_csv(out / "clusters.csv")]
+    )
+    assert est.inertia_ == pytest.approx(np.square(distances).sum(), rel=1e-3)
     copies = read_csv(out / "duplicates.csv")
     exact = [row["row"] for row in copies if row["kind"] == "exact"]
     assert sorted(exact) == ["5", "60", "61", "62", "7"]

@@ -551,3 +551,53 @@ def test_embeddings_follow(of_an_array):
     last = old.with_name("last.npy")
     assert run("extend", out, last, "--images", old, new) == 0
     assert len(np.load(out / "embeddings.npy")) == len(clusters_of(out))
+
+
+def test_an_array_that_begins_with_what_is_there(of_an_array, pictures, capsys):
+    out, old = of_an_array / "out", of_an_array / "old.npy"
+    np.save(of_an_array / "grown.npy", np.concatenate([pictures[:N], boards(12)]))
+    grown = of_an_array / "grown.npy"
+    assert run("extend", out, grown, "--images", old) == 2
+    assert "begins with 60 images that" in capsys.readouterr().err
+    assert len(clusters_of(out)) == N
+
+
+def test_names_are_not_taken_from_an_array_for_files(root, pictures, capsys):
+    folder, array, of_array = (root / name for name in ("archive", "a.npy", "of-array"))
+    np.save(array, pictures[:N])
+    assert run("categorize", array, *QUICK, "-o", of_array) == 0
+    (root / "all.csv").write_text("cluster,category\n0,x\n")
+    for out in (root / "out", of_array):
+        assert run("name", out, root / "all.csv") == 0
+    for given, old, was in (
+        (folder, of_array, "an array file"),
+        (array, root / "out", "a folder"),
+    ):
+        again = ["categorize", given, *QUICK, "--names-from", old]
+        assert run(*again, "-o", root / "again") == 2
+        assert f"was made from {was}, so that its names" in capsys.readouterr().err
+
+
+def test_names_of_a_folder_that_is_elsewhere_are_taken_with_a_warning(root):
+    out = root / "out"
+    (root / "all.csv").write_text("cluster,category\n0,x\n1,x\n")
+    assert run("name", out, root / "all.csv") == 0
+    shutil.copytree(root / "archive", root / "copy")
+    again = ["categorize", root / "copy", *QUICK, "--names-from", out]
+    with pytest.warns(UserWarning, match="told by their paths within it"):
+        assert run(*again, "-o", root / "again") == 0
+    est = DeepClusterCategorizer.load(root / "again" / "model.safetensors")
+    assert set(est.names_.values()) == {"x"}
+
+
+@pytest.mark.parametrize("n_moved", [0, 1, 5])
+def test_names_from_an_extend_that_was_killed(root, stop_between_moves, n_moved):
+    out = root / "out"
+    (root / "all.csv").write_text("cluster,category\n0,x\n1,x\n")
+    assert run("name", out, root / "all.csv") == 0
+    save(root / "new", boards(12))
+    stop_between_moves(lambda: run("extend", out, root / "new"), n_moved, Killed)
+    again = ["categorize", root / "archive", *QUICK, "--names-from", out]
+    assert run(*again, "-o", root / "again") == 0
+    assert not (out / _files.READY).exists()
+    assert len(clusters_of(out)) == N + 12

@@ -116,3 +116,9 @@ def test_few_images(n_samples):
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         make_cardiac_views(**parameters)
+
+
+def test_weights_as_large_as_floats_can_be():
+    _, expected = make_cardiac_views(26, random_state=0)
+    _, y = make_cardiac_views(26, class_weights=[1e308] * 13, random_state=0)
+    np.testing.assert_array_equal(y, expected)

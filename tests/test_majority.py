@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import numpy as np
@@ -236,3 +237,42 @@ def test_it_survives_pickle_and_clone(line):
     assert again.query(3).size == 0  # all are labelled
     with pytest.raises(NotFittedError):
         clone(classifier).predict(X)
+
+
+def test_another_fit_with_as_many_clusters_is_noticed(line):
+    X, kmeans = line
+    kmeans.fit(X)
+    named = ClusterMajorityClassifier.from_names(kmeans, {0: "a"})
+    assert set(named.predict(X)) == {"a"}
+    kmeans.fit(X[::-1] + 5)
+    with pytest.raises(ValueError, match="extended or fitted since"):
+        named.predict(X)
+
+
+def test_score_counts_images_without_a_category_as_wrong(fitted, digits):
+    est = copy.deepcopy(fitted)
+    y = est.labels_ % 2
+    classifier = ClusterMajorityClassifier(FrozenEstimator(est)).fit(digits[0], y)
+    assert classifier.score(digits[0], y) == 1
+    boards = np.indices((8, 8)).sum(0) % 2 * np.linspace(9, 16, 20)[:, None, None]
+    est.extend(boards, n_new_clusters=1)
+    again = ClusterMajorityClassifier(FrozenEstimator(est)).fit(digits[0], y)
+    assert set(again.predict(boards)) == {None}
+    assert again.score(boards, np.zeros(20)) == 0
+    both = np.concatenate([digits[0], boards])
+    right = np.concatenate([y, np.zeros(20, dtype=int)])
+    weights = np.repeat([1, 0], [len(y), 20])
+    assert again.score(both, right) == pytest.approx(len(y) / len(both), abs=0.02)
+    assert again.score(both, right, weights) == pytest.approx(1, abs=0.02)
+
+
+def test_rows_keep_the_precision_that_a_categorizer_of_ours_wants():
+    """Also rows that are as long as the embedding, in which centres are float32."""
+    random = np.random.default_rng(0)
+    X = 1e9 + random.integers(2, size=(60, 1)) * 20 + random.normal(size=(60, 512))
+    est = DeepClusterCategorizer(4, backbone="small_cnn", n_epochs=0, random_state=0)
+    est.fit(X)
+    assert est.cluster_centers_.shape[1] == X.shape[1]
+    named = ClusterMajorityClassifier.from_names(est, dict(enumerate("abcd")))
+    found = np.array(list("abcd"))[est.predict(X)]
+    np.testing.assert_array_equal(named.predict(X), found)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
@@ -86,3 +88,21 @@ def test_nmi_is_the_papers(random):
     mutual = h_y + h_labels - entropy(joint.ravel())
     expected = 2 * mutual / (h_y + h_labels)
     assert normalized_mutual_info_score(y, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_missing_labels(missing):
+    for y, labels in (([0, missing], [0, 1]), ([0, 1], [0, missing])):
+        y, labels = (np.array(each, dtype=object) for each in (y, labels))
+        with pytest.raises(ValueError, match="has 1 missing values"):
+            cluster_purity_score(y, labels)
+
+
+def test_many_classes_and_clusters_take_little_memory():
+    numbers = np.arange(20_000)
+    tracemalloc.start()
+    try:
+        assert cluster_purity_score(numbers, numbers) == 1
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()

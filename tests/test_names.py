@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from skdeepcluster._names import (
@@ -130,3 +131,15 @@ def test_names_that_no_former_category_gives():
             names_from([0], ["a"], min_share=share)
     with pytest.raises(ValueError, match="min_known"):
         names_from([0], ["a"], min_known=-1)
+
+
+@pytest.mark.parametrize("none", ["", None, np.nan, pd.NA])
+def test_images_without_a_former_category_as_tables_have_them(none):
+    former = np.array(["knee"] * 2 + [none] * 18, dtype=object)
+    assert names_from(np.repeat([0, 1], 10), former, min_known=0) == {0: "knee"}
+
+
+@pytest.mark.parametrize("category", [3, "two\nlines", " "])
+def test_former_categories_that_cannot_be_names(category):
+    with pytest.raises(ValueError, match="The category of cluster 0"):
+        names_from([0, 0], np.array([category, ""], dtype=object))

@@ -49,6 +49,7 @@ FORBIDDEN = {
     "_reader_options": ["_engine", *ABOVE_THE_ENGINE, "torch"],
     "_saving": ["_categorizer", "review", "archive", "cli"],
     "_majority": ["_engine", *ABOVE_THE_ENGINE, "torch"],
+    "_clusterers": ["_engine", *ABOVE_THE_ENGINE, "torch"],
     "_doubts": ["_categorizer", "review", "archive", "cli"],
     "_categorizer": ["review", "archive", "cli"],
     "_checkpoint": ["_categorizer", "objectives", "review", "archive", "cli"],

@@ -73,9 +73,12 @@ def grow(
             is_new = growth.labels(found) >= len(old)
             if int(is_new.sum()) < n_new_clusters:
                 is_new |= distances > model.novelty.limits[1]
-            found = growth.settle(
-                _divided(points[is_new], n_new_clusters), is_judged=False
-            )
+            means = _divided(points[is_new], n_new_clusters)
+            found = growth.settle(means, is_judged=False)
+            labels = growth.labels(found)
+            n_found = int((labels.bincount(minlength=len(old))[len(old) :] > 0).sum())
+            if n_found < n_new_clusters:
+                raise _too_many(n_new_clusters, f"{n_found} different groups of images")
         if len(found) == 0:
             return model
         more = np.concatenate([model.centroids, found.cpu().numpy()])
@@ -123,11 +126,15 @@ def _parts(points: Tensor) -> Iterator[Tensor]:
 def _divided(images: Tensor, n_clusters: int) -> Tensor:
     """Means of a given number of groups."""
     if len(images) < n_clusters:
-        raise ValueError(
-            f"n_new_clusters={n_clusters} cannot be made of {len(images)} images that "
-            "are unlike all clusters; ask for fewer, or leave it out."
-        )
+        raise _too_many(n_clusters, f"{len(images)} images")
     return images if len(images) == n_clusters else ward(images, n_clusters)
+
+
+def _too_many(n_clusters: int, there: str) -> ValueError:
+    return ValueError(
+        f"n_new_clusters={n_clusters} cannot be made of {there} that are unlike all "
+        "clusters; ask for fewer, or leave it out."
+    )
 
 
 class _Growth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +35,11 @@ class Found(NamedTuple):
         return self.header.series is None
 
 
-def choose(found: Sequence[Found], frames: Frames) -> list[Found]:
+def choose(
+    found: Sequence[Found],
+    frames: Frames,
+    is_held: Callable[[Found], bool] = lambda image: False,
+) -> list[Found]:
     """The images that are wanted, in the order given.
 
     Parameters
@@ -47,6 +51,8 @@ def choose(found: Sequence[Found], frames: Frames) -> list[Found]:
         of them, or the one in the middle. What comes first is told by the time after
         the trigger, else the temporal position, the time of acquisition, the instance
         number and the frame in the file.
+    is_held : callable
+        Whether an image was chosen before. No other of its place is wanted then.
 
     Returns
     -------
@@ -61,14 +67,18 @@ def choose(found: Sequence[Found], frames: Frames) -> list[Found]:
     kept: list[int] = []
     for numbers in alike.values():
         placed = [n for n in numbers if found[n].header.place is not None]
+        held = {n for n in numbers if is_held(found[n])}
         groups = _by_place(found, placed)
-        kept.extend(_pick(found, group, frames) for group in groups)
-        kept.extend(_of_unknown_place(found, set(numbers) - set(placed), frames))
+        kept.extend(_pick(found, group, frames, held) for group in groups)
+        kept.extend(_of_unknown_place(found, set(numbers) - set(placed), frames, held))
     return [found[number] for number in sorted(kept)]
 
 
-def _pick(found: Sequence[Found], numbers: Iterable[int], frames: Frames) -> int:
-    in_time = sorted(numbers, key=lambda n: (found[n].header.when, found[n].file))
+def _pick(
+    found: Sequence[Found], numbers: Iterable[int], frames: Frames, held: set[int]
+) -> int:
+    wanted = held.intersection(numbers) or numbers
+    in_time = sorted(wanted, key=lambda n: (found[n].header.when, found[n].file))
     return in_time[0 if frames == "first" else len(in_time) // 2]
 
 
@@ -100,7 +110,7 @@ def _steps(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray:
 
 
 def _of_unknown_place(
-    found: Sequence[Found], numbers: Iterable[int], frames: Frames
+    found: Sequence[Found], numbers: Iterable[int], frames: Frames, held: set[int]
 ) -> list[int]:
     """Frames of one file are times; else only times of a cycle tell times apart.
 
@@ -113,7 +123,7 @@ def _of_unknown_place(
     kept, alone = [], []
     for group in by_file.values():
         if len(group) > 1:
-            kept.append(_pick(found, group, frames))
+            kept.append(_pick(found, group, frames, held))
         else:
             alone.extend(group)
     by_time: dict[tuple[float, float], list[int]] = defaultdict(list)
@@ -122,6 +132,7 @@ def _of_unknown_place(
         by_time[when.trigger, when.phase].append(number)
     kept.extend(by_time.pop(When()[:2], []))
     if by_time:
-        times = sorted(by_time)
+        of_held = [time for time in by_time if held.intersection(by_time[time])]
+        times = sorted(of_held or by_time)
         kept.extend(by_time[times[0 if frames == "first" else len(times) // 2]])
     return kept

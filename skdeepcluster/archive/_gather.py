@@ -91,7 +91,7 @@ def gather(
             known = None
             if options.image_size is None or options.channels is None:
                 known = Reading(files, None, options, *how).headers()
-                images = _choose(*known, options.frames)
+                images = choose(_found(*known), options.frames)
                 size = options.image_size or _size_of(images)
                 found = options.channels or kept_channels(place)
                 found = found or channels_of(images, files, how[1], limits)
@@ -100,20 +100,19 @@ def gather(
                 disk.leave_out(held.files)
                 reading = Reading(files, disk, options, *how)
                 headers, problems = known or reading.headers()
-                chosen = _choose(headers, problems, options.frames)
-                rows = _rows(chosen, files, options, held)
+                there, chosen, rows = _wanted(headers, problems, files, options, held)
                 # A file that proves damaged changes what is chosen.
                 while missing := _missing(held.others(chosen), rows, disk):
                     problems |= reading.pixels(missing)
-                    chosen = _choose(headers, problems, options.frames)
-                    rows = _rows(chosen, files, options, held)
+                    wanted = _wanted(headers, problems, files, options, held)
+                    there, chosen, rows = wanted
                 skipped = _skipped(files, problems)
                 if store is not None:
                     write_table(place / "skipped.csv", skipped)
                 if not chosen:
                     raise ValueError(_nothing(files, problems))
                 images = held.others(chosen)
-                table = _index(files, images, held.series(chosen))
+                table = _index(files, images, held.series(there, chosen))
                 table = disk.finish(rows, table)
                 log.info(
                     "%d images of %d files, of which %d were skipped",
@@ -127,16 +126,29 @@ def gather(
     return Bunch(images=pixels, index=table, skipped=skipped, n_files=n_files), held
 
 
-def _choose(
-    headers: dict[int, list[Header]], problems: dict[int, Unreadable], frames: Frames
+def _found(
+    headers: dict[int, list[Header]], problems: dict[int, Unreadable]
 ) -> list[Found]:
-    """The images that are wanted of the files that can be read."""
-    found = [
+    """The images of the files that can be read."""
+    return [
         Found(number, header)
         for number in sorted(headers.keys() - problems.keys())
         for header in headers[number]
     ]
-    return choose(found, frames)
+
+
+def _wanted(
+    headers: dict[int, list[Header]],
+    problems: dict[int, Unreadable],
+    files: Files,
+    options: Options,
+    held: Held,
+) -> tuple[list[Found], list[Found], list[Row]]:
+    """All images that can be read, those that are wanted, and what is to be stored."""
+    there = _found(headers, problems)
+    chosen = choose(there, options.frames, held.is_unchanged)
+    limits = held.limits(there, files, options.window)
+    return there, chosen, rows_of(held.others(chosen), files, options, limits)
 
 
 def _size_of(images: list[Found]) -> int:
@@ -148,12 +160,6 @@ def _opened(place: Path, options: Options) -> Store:
     image_size, channels = cast("tuple[int, int]", options[:2])  # known by now
     keep_values = options.window is None
     return Store(place, image_size, channels, keep_values)
-
-
-def _rows(chosen: list[Found], files: Files, options: Options, held: Held) -> list[Row]:
-    """What the store shall hold of the images that are not held elsewhere."""
-    limits = held.limits(chosen, files, options.window)
-    return rows_of(held.others(chosen), files, options, limits)
 
 
 def _missing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,7 @@ class Held:
         self._names = [files.names[file.path] for file in files.kept]
         self._rows: dict[tuple[str, Address], int] = {}
         self._series: list[int] = []
+        self._is_same: list[bool] = []
         self._n_series = 0
         if index is None:
             return
@@ -66,6 +67,7 @@ class Held:
         mine = sources == self.source
         self._index = index[mine].reset_index(drop=True)
         self._series = self._index["series"].tolist()
+        self._is_same = same[mine].tolist()
         held = self._index["path"]
         self.files = {now[path] for path in set(held) if path in now}
         self.n_changed = len(self.files) - len(set(index["path"][mine & same]))
@@ -82,16 +84,42 @@ class Held:
         """The images that are not held."""
         return [image for image in images if self._row(image) is None]
 
-    def series(self, images: Sequence[Found]) -> dict[Hashable, int]:
-        """A number for the series of each image: the store's, or one that follows."""
+    def is_unchanged(self, image: Found) -> bool:
+        """Whether an image is held, and its file is as it was."""
+        row = self._row(image)
+        return row is not None and self._is_same[row]
+
+    def _held_rows(self, images: Sequence[Found]) -> Iterator[tuple[Found, int]]:
+        """Images that are held, and where, those of unchanged files first.
+
+        A file that has changed may be of another series now.
+        """
+        rows = [(image, self._row(image)) for image in images]
+        held = [(image, row) for image, row in rows if row is not None]
+        yield from sorted(held, key=lambda each: not self._is_same[each[1]])
+
+    def series(
+        self, images: Sequence[Found], chosen: Sequence[Found]
+    ) -> dict[Hashable, int]:
+        """A number for the series of each image: the store's, or one that follows.
+
+        Parameters
+        ----------
+        images : sequence of Found
+            All of the folder.
+        chosen : sequence of Found
+            Those that need a number.
+        """
         numbers: dict[Hashable, int] = {}
-        for image in images:
-            row = self._row(image)
-            if row is None or image.is_picture or pd.isna(self._series[row]):
-                continue
-            numbers[image.series] = self._series[row]
+        given: set[int] = set()
+        for image, row in self._held_rows(images):
+            number = self._series[row]
+            is_free = not image.is_picture and not pd.isna(number)
+            if is_free and number not in given and image.series not in numbers:
+                numbers[image.series] = number
+                given.add(number)
         n_used = self._n_series
-        for image in images:
+        for image in chosen:
             if not image.is_picture and image.series not in numbers:
                 numbers[image.series] = n_used
                 n_used += 1
@@ -102,9 +130,9 @@ class Held:
     ) -> dict[Hashable, Limits]:
         """What became black and white in images that share a window with others."""
         found: dict[Hashable, Limits] = {}
-        for image in images:
-            row, key = self._row(image), shared_by(image, files, window)
-            if row is not None and key is not None and key not in found:
+        for image, row in self._held_rows(images):
+            key = shared_by(image, files, window)
+            if key is not None and key not in found:
                 black, white = (self._index.at[row, end] for end in ("black", "white"))
                 found[key] = (float(black), float(white))
         return found

@@ -91,8 +91,13 @@ class Sources:
                 f"{folder} has numbers instead of paths; give --anonymous-paths too, "
                 "with the same KEY."
             )
-        known = set(read_key(key).values()) if key.exists() else set()
-        if not {source.path for source in self.listed} <= known:
+        path_of = {}
+        if key.exists():
+            path_of = {number: path for path, number in read_key(key).items()}
+        # Whole paths are folders and array files; those of another KEY may have the
+        # same numbers for other files.
+        roots = (path_of.get(source.path, "") for source in self.listed)
+        if not all(os.path.isabs(root) for root in roots):
             raise ValueError(
                 f"{key} does not say which paths the numbers in {folder} are; give the "
                 "KEY that was written with it."

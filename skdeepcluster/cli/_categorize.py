@@ -146,6 +146,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _check_names_from(options: argparse.Namespace) -> None:
     """Raise ValueError if names could not be read, or would belong to other images."""
+    from skdeepcluster._files import finish_replacing
     from skdeepcluster._results_reader import ResultsReader
     from skdeepcluster.cli._reading import path_key
 
@@ -155,6 +156,7 @@ def _check_names_from(options: argparse.Namespace) -> None:
             f"--names-from {old} is --output, whose files are replaced; choose another "
             "folder for the results."
         )
+    finish_replacing(old)
     if not (old / "clusters.csv").is_file():
         raise FileNotFoundError(
             f"--names-from {old} has no clusters.csv; give a folder that skdeepcluster "

@@ -57,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
         found = grown(options, est, results, before)
         if found is None:
             print(f"No image is new, and {options.output} is as it was.")
+            if options.embeddings and not results.has_embeddings:
+                print("embeddings.npy is written when images are added.")
         else:
             extend(est, results, before, found, options.embeddings)
         results.remove_extension()

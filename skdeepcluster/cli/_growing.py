@@ -13,7 +13,7 @@ from skdeepcluster._attributes import READER
 from skdeepcluster.archive._arrays import read_images
 from skdeepcluster.archive._gather import gather
 from skdeepcluster.archive._held import sources_of
-from skdeepcluster.archive._sources import Source, Sources, name_of_folder
+from skdeepcluster.archive._sources import Source, Sources, digest_of, name_of_folder
 from skdeepcluster.cli._reading import (
     Found,
     check_outside,
@@ -131,10 +131,17 @@ def _with_source(old: pd.DataFrame, new: pd.DataFrame, number: int) -> pd.DataFr
 
 
 def _grown_array(options: argparse.Namespace, results: Results, n: int) -> Grown | None:
-    noted = [source.digest for source in results.read_sources().listed]
+    listed = results.read_sources().listed
+    noted = [source.digest for source in listed]
     new = _found(options, options.path)
     if new.source.digest in noted:
         return None
+    for source in listed:
+        if digest_of(new.images[: source.n_images]) == source.digest:
+            raise ValueError(
+                f"{options.path} begins with {source.n_images:,} images that "
+                f"{options.output} has already; give an array of the others only."
+            )
     if options.images is None:
         raise ValueError(
             f"{options.output} was made from an array file and does not keep its "

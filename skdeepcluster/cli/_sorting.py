@@ -97,12 +97,14 @@ def sort(
     n_epochs = n_epochs_of(est, len(images))
     if places is not None:
         _take_copies(est, places)
+    assignment = Assignment.of(est, found.images, est.embedding_)
+    if places is not None:
+        est.inertia_ = float(np.square(assignment.distances, dtype=np.float64).sum())
     est.reader_ = found.reader
     if wishes.categories is not None:
         est.names_ = names_from(est.labels_, wishes.categories)
     results.forget()
     results.write_model(est, "the model, for new images")
-    assignment = Assignment.of(est, found.images, est.embedding_)
     table = found.names.assign(cluster=assignment.labels, distance=assignment.distances)
     what = "each image's cluster and distance to its centre"
     if wishes.categories is not None:

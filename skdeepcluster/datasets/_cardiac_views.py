@@ -159,6 +159,7 @@ def _counts(n_samples: int, class_weights: str | Sequence[float]) -> NDArray[np.
             "none of them negative and not all zero: one for each of CARDIAC_VIEWS. "
             f"Got {class_weights!r} instead."
         )
+    weights /= weights.max()  # whose sum may be too large for a float
     shares = weights / weights.sum() * n_samples
     counts = np.floor(shares).astype(np.int64)
     order = np.argsort(counts - shares, kind="stable")

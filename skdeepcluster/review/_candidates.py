@@ -20,7 +20,8 @@ _N_CLUSTERS = 3  # in which an image is sought: its own and the two nearest
 _N_NEIGHBORS = 20  # by embedding
 _N_SKETCHED = 5  # of these, by sketch
 _LEAST_ALIKE = 0.8  # correlation of sketches; brightened to saturation it may be 0.85
-_QUERIES = 1024  # images whose products with a cluster are held at once
+_QUERIES = 1024  # images whose products with a cluster are held at once, at most
+_PRODUCTS = 2**24  # such products
 
 
 class Sketches(NamedTuple):
@@ -118,16 +119,17 @@ def _near(
 ) -> _Rows:
     """Pairs of queries, which are members, with other members."""
     points = torch.from_numpy(embedding[members]).T
-    sketched = shapes[members].astype(np.float32)
     pairs = []
-    for start in range(0, len(queries), _QUERIES):
-        asked = queries[start : start + _QUERIES]
+    step = min(_QUERIES, max(1, _PRODUCTS // len(members)))
+    for start in range(0, len(queries), step):
+        asked = queries[start : start + step]
         own = np.searchsorted(members, asked)
         closeness = torch.from_numpy(embedding[asked]) @ points
         closeness[np.arange(len(asked)), own] = -torch.inf
         n = min(_N_NEIGHBORS, len(members) - 1)
         near = closeness.topk(n).indices.numpy()
-        alike = np.einsum("ijk,ik->ij", sketched[near], sketched[own])
+        sketched = shapes[members[near]].astype(np.float32)
+        alike = np.einsum("ijk,ik->ij", sketched, shapes[asked].astype(np.float32))
         ranked = np.argsort(-alike, axis=1, kind="stable")[:, :_N_SKETCHED]
         line, place = np.nonzero(np.take_along_axis(alike, ranked, 1) >= _LEAST_ALIKE)
         others = members[near[line, ranked[line, place]]]

@@ -113,3 +113,49 @@ def test_a_picture_that_became_a_series(archive, write_dicom):
 def test_which_folder_a_row_is_of():
     assert sources_of(pd.DataFrame({"path": ["a", "b"]})).tolist() == [0, 0]
     assert sources_of(pd.DataFrame({"source": [2, 1]})).tolist() == [2, 1]
+
+
+@pytest.fixture
+def cine(write_dicom):
+    """Write a time of one place, and give its name."""
+
+    def write(time, name=None, brightness=1, series="5"):
+        name = name or f"IM{time}"
+        pixels = np.arange(600, dtype=np.uint16).reshape(20, 30) * brightness
+        write_dicom(
+            f"archive/{name}",
+            pixels,
+            SeriesInstanceUID=f"1.2.{series}",
+            ImagePositionPatient=[0, 0, 0],
+            TriggerTime=30 * time,
+        )
+        return name
+
+    return write
+
+
+@pytest.mark.parametrize("frames", ["first", "middle"])
+def test_other_times_of_a_place_that_is_held_add_nothing(cine, tmp_path, frames):
+    archive = tmp_path / "archive"
+    for time in (4, 5, 6):
+        cine(time)
+    before = load_archive(archive, image_size=16, n_jobs=1, frames=frames)
+    for time in (1, 2, 7, 8, 9):
+        cine(time)
+    assert len(before.index) == 1
+    new, _ = new_of(archive, before, frames=frames)
+    assert paths(new) == []
+
+
+def test_a_file_of_another_series_now_lends_it_no_number(cine, tmp_path):
+    archive = tmp_path / "archive"
+    cine(0, "a", series="1")
+    cine(1, "b", series="1")
+    before = load_archive(archive, image_size=16, n_jobs=1, frames="all")
+    assert before.index["series"].tolist() == [0, 0]
+    cine(1, "b", brightness=3, series="2")
+    cine(2, "c", series="1")
+    cine(2, "d", brightness=2, series="2")
+    new, _ = new_of(archive, before, frames="all")
+    assert paths(new) == ["c", "d"]
+    assert new.index["series"].tolist() == [0, 1]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from skdeepcluster.archive._find import numbers_for
 from skdeepcluster.archive._sources import (
     Source,
     Sources,
@@ -62,3 +63,16 @@ def test_digests_tell_arrays_apart():
     changed[-1] += 1
     for other in [*others, changed, images[::-1]]:
         assert digest_of(other) != same
+
+
+def test_a_key_of_other_files_is_refused(tmp_path):
+    """A file that has the number of the folder is no folder."""
+    root, key, other = tmp_path / "archive", tmp_path / "key.csv", tmp_path / "2.csv"
+    root.mkdir()
+    numbers_for(["a", "b", "c"], key)
+    sources = Sources((Source(name_of_folder(root, key), 3, ""),))
+    numbers_for(["d", "e", "f", "g", str(root)], other)
+    sources.check_key(key, tmp_path)
+    for wrong in (other, tmp_path / "missing.csv", None):
+        with pytest.raises(ValueError, match=r"KEY"):
+            sources.check_key(wrong, tmp_path)

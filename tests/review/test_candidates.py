@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from skdeepcluster.review import _candidates
 from skdeepcluster.review._candidates import Sketches, candidates
 from skdeepcluster.review._differences import GreyLevels
 
@@ -84,3 +85,10 @@ def test_fewer_images_and_clusters_than_neighbours(scattered, n):
     images[:, 0, 0, 0] = np.arange(180)
     found = pairs_of(points[:n], centers[:n], images[:n])
     assert found == {(a, b) for a in range(n) for b in range(a + 1, n)}
+
+
+@pytest.mark.parametrize("n_products", [1, 500])
+def test_large_clusters_are_compared_in_blocks(scattered, monkeypatch, n_products):
+    expected = pairs_of(*scattered)
+    monkeypatch.setattr(_candidates, "_PRODUCTS", n_products)
+    np.testing.assert_array_equal(pairs_of(*scattered), expected)
