@@ -93,7 +93,7 @@ def near_duplicates(
     less than a compressed copy from its original: they are found, too. Images that were
     cropped, turned or mirrored are other images. Blank images have exact copies only.
 
-    It takes 0.5 KB an image beside the embedding, and time that grows with the
+    It takes 0.5 to 1 KB an image beside the embedding, and time that grows with the
     square of the number of images in a cluster.
 
     Examples
