@@ -1,6 +1,7 @@
 """The Python of README.md and of the pages runs, on small images and for one epoch."""
 
 import re
+import shutil
 import signal
 import textwrap
 from pathlib import Path
@@ -48,6 +49,8 @@ def test_python_of_a_page(page, tmp_path, monkeypatch):
     Path("archive").mkdir()
     for number, image in enumerate(images):
         Image.fromarray((image * 15).astype(np.uint8)).save(f"archive/{number}.png")
+    shutil.copytree("archive", "new")
+    Path("names.csv").write_text("cluster,category,excluded,example\n0,x,,1\n1,,,2\n")
     Path("results").mkdir()
     table = "image,frame,slice,cluster\n" + "".join(
         f"{n}.png,,,{n % 3}\n" for n in range(9)
