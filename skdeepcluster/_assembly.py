@@ -31,6 +31,7 @@ from skdeepcluster._image_size import seen_at
 from skdeepcluster._parameters import part_of
 from skdeepcluster._pixels import pixel_statistics
 from skdeepcluster._pretrained import Pretrained
+from skdeepcluster._validation import MAX_SIDE
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -56,6 +57,12 @@ def inputs_of(
             height = width = int(est.image_size)
     least = backbones.minimum_size(est.backbone)
     size = max(height, least), max(width, least)
+    if size[0] * size[1] > MAX_SIDE**2:
+        raise ValueError(
+            f"X has {shape[0]:,} features, which {est.backbone!r} takes as {size[0]} × "
+            f"{size[1]:,} values; {MAX_SIDE**2:,} are the most. Reduce them first, for "
+            "example with sklearn.decomposition.PCA."
+        )
     of_set = pixel_statistics(rows, shape) if standardize == "dataset" else ()
     return Inputs(shape, size, standardize, *of_set)
 

@@ -53,6 +53,10 @@ def learn(
         loop.after_step = functools.partial(checkpoint.after_step, learning)
     epochs = learning.epochs()
     for _ in range(n_before, loop.descent.n_epochs):
+        if learning.is_enough():
+            if checkpoint is not None:
+                checkpoint.leave()
+            return
         task = context.subcontext(task_name="epoch")
         # Only the first process calls callbacks, which may draw random numbers.
         with ranks.by_itself(loop.images.device):

@@ -84,12 +84,14 @@ def followed_by(loop: Alternation) -> Followed:
 
 def find_collapse(epoch: Epoch) -> str | None:
     """Say how the clusters of an epoch have collapsed, or None if they have not."""
+    n_clusters = len(epoch.clustering.centroids)
+    if n_clusters == 1:  # of a few images
+        return None
     sizes = epoch.clustering.labels.bincount()
     n_filled = int((sizes > 0).sum())
     share = float(sizes.max() / sizes.sum())
     if n_filled == 1 or share > 0.9:
         return f"one cluster has {share:.0%} of the images"
-    n_clusters = len(epoch.clustering.centroids)
     if n_filled < n_clusters / 2:
         return f"only {n_filled} of {n_clusters} clusters have images"
     objective = epoch.stage.objective

@@ -42,18 +42,14 @@ class Learning:
         self._recovery = Recovery(loop)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Learn, and record each epoch, until all are done or `stopping` says so."""
+        """Learn, and record each epoch, until all are done; the caller may stop."""
         descent = self.loop.descent
-        if self._is_enough():
-            return
         for epoch in self._recovery.epochs(self.epoch):
             self.epoch = epoch
             self.history.append(epoch)
             self.doubts.of_rate(descent.n_halvings, descent.learning_rate)
             self.doubts.after(epoch, len(self.history))
             yield epoch
-            if self._is_enough():
-                return
 
     def final(self) -> tuple[Clustering, Tensor | None]:
         """The final clusters and embeddings of the images; see `Alternation.final`."""
@@ -76,7 +72,7 @@ class Learning:
                 break
         return stage.objective, losses[number]
 
-    def _is_enough(self) -> bool:
+    def is_enough(self) -> bool:
         """Whether the assignments are as stable as asked for."""
         values = self.history.values
         if self.stopping is None:

@@ -71,8 +71,8 @@ def set_of_parts(est: Estimator, parameters: Mapping[str, Any]) -> Estimator:
     return est
 
 
-def check_parts(est: DeepClusterCategorizer) -> None:
-    """Raise ValueError if an object is invalid, or contradicts a parameter."""
+def check_each_part(est: DeepClusterCategorizer) -> None:
+    """Raise ValueError if an object is invalid."""
     if isinstance(est.backbone, Pretrained):
         check_pretrained(est, est.backbone)
     if isinstance(est.augmentation, Augmentation):
@@ -81,6 +81,12 @@ def check_parts(est: DeepClusterCategorizer) -> None:
         est.stopping._validate()
     for part in part_of(est, "objective")._parts():
         part._validate_params()
+
+
+def check_parts(est: DeepClusterCategorizer) -> None:
+    """Raise ValueError if an object is invalid, or contradicts a parameter."""
+    check_each_part(est)
+    for part in part_of(est, "objective")._parts():
         centroids_classify = isinstance(part, objectives.CentroidClassification)
         if centroids_classify and est.pca_components is not None:
             raise ValueError(

@@ -105,7 +105,7 @@ class SavingMixin(BaseEstimator):
         if hasattr(self, "n_new_clusters_"):
             attributes["n_new_clusters_"] = self.n_new_clusters_
             arrays |= {name: getattr(self, name) for name in _ARRAYS_OF_EXTEND}
-        arrays |= {f"history_.{name}": row for name, row in self.history_.items()}
+        arrays |= {f"history_.{name}": self.history_[name] for name in FIGURES}
         parameters = _parameters.to_json(self.get_params(deep=False))
         document = {"parameters": parameters, "attributes": attributes}
         _model_file.write(path, self.model_, arrays, document)
@@ -138,7 +138,7 @@ class SavingMixin(BaseEstimator):
             check_all(document, dict.fromkeys(_PARTS, _MAPPING), "part")
             est = cls(**_parameters.from_json(document["parameters"]))
             est._validate_params()
-            _parameters.check_parts(est)
+            _parameters.check_each_part(est)  # which may contradict each other
             est.model_ = stored.model
             est._restore(stored.arrays, document["attributes"])
         except _model_file.DAMAGED as error:

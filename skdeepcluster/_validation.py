@@ -18,6 +18,7 @@ MAX_SIDE = 4096
 """Pixels of the longest side of the images that a network sees."""
 
 _SCALE_SAMPLE = 256
+_MANY = 10  # images whose spread says something
 
 
 def fold(
@@ -149,4 +150,7 @@ def on_another_scale(
         return False
     spread = float(np.median(found_std[usable] / std[usable]))
     shift = float(np.median(np.abs(found_mean - mean)[usable] / std[usable]))
-    return not 0.02 < spread < 50 or shift > 10
+    # Some images may be much alike, but not all are; if few, they may be darker, too.
+    level = float(np.median(np.abs(found_mean)[usable] / (np.abs(mean) + std)[usable]))
+    is_smaller = spread < 0.02 and (len(rows) >= _MANY or level < 0.05)
+    return is_smaller or spread > 50 or shift > 10

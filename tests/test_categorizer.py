@@ -752,6 +752,29 @@ def test_stops_when_assignments_are_stable(criterion, quick, digits):
     np.testing.assert_array_equal(quick.predict(X), quick.labels_)
 
 
+def test_no_epoch_begins_that_is_not_done(quick, digits):
+    class Noting:
+        def __init__(self):
+            self.seen = []
+
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context):
+            self.seen.append(("begin", context.task_name, context.task_id))
+
+        def on_fit_task_end(self, estimator, context):
+            self.seen.append(("end", context.task_name, context.task_id))
+
+    noting = Noting()
+    stopping = Stability(nmi=1e-9, purity=None, patience=1)
+    quick.set_params(stopping=stopping, n_epochs=4).set_callbacks(noting)
+    assert quick.fit(digits[0][:60]).n_epochs_ == 2
+    epochs = [each for each in noting.seen if each[1] == "epoch"]
+    assert epochs == [(when, "epoch", n) for n in (0, 1) for when in ("begin", "end")]
+
+
 def test_both_criteria_have_to_be_met(quick, digits):
     quick.set_params(
         n_epochs=4, stopping=Stability(nmi=1e-6, purity=1.0, patience=1)
@@ -1069,6 +1092,20 @@ def test_pixels_on_another_scale_warn(factor, quick, digits):
         quick.predict(X[:1])
         quick.predict(np.zeros((3, 8, 8)))
         quick.predict(X * 1.5)
+        nearly_blank = np.full((1, 8, 8), X.max())
+        nearly_blank[0, 0, :2] += [0.1, -0.1]
+        quick.predict(nearly_blank)
+    with pytest.warns(UserWarning, match="a very different scale"):
+        quick.predict(X[:1] / 255)
+
+
+def test_two_rows_that_are_nearly_equal_are_on_the_same_scale(quick):
+    random = np.random.default_rng(0)
+    X = random.normal(60, 20, (80, 30))
+    quick.set_params(n_epochs=0).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick.predict(X[:1] + random.normal(0, 0.01, (2, 30)))
 
 
 def test_scale_does_not_matter_to_each_images_own_z_score(fitted, digits):

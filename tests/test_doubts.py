@@ -144,3 +144,10 @@ def test_no_advice_that_is_followed_already(other, loop_of):
     text = " ".join([*(str(each.message) for each in told), little_learnt])
     given = {name for name, advice in ADVICE.items() if advice in text}
     assert given == {other}
+
+
+def test_a_few_images_that_are_one_cluster_are_no_collapse(digits, recwarn):
+    """There is one cluster for ten images in the second stage."""
+    est = DeepClusterCategorizer(3, n_epochs=6, random_state=1).fit(digits[0][:15])
+    assert est.n_epochs_ == 6
+    assert not [each for each in recwarn if each.category is CollapseWarning]

@@ -1,3 +1,4 @@
+import copy
 import json
 import pickle
 import subprocess
@@ -16,7 +17,7 @@ from skdeepcluster._engine.backbones import Architecture
 from skdeepcluster._engine.images import Inputs
 from skdeepcluster._engine.runtime import NothingDrawn
 from skdeepcluster._model_parts import PROBED
-from skdeepcluster.objectives import SwappedPrediction
+from skdeepcluster.objectives import SwappedPrediction, TwoStages
 
 ATTRIBUTES = [
     "labels_",
@@ -768,3 +769,22 @@ def test_loading_imports_no_compiler(quick, digits, path):
         "DeepClusterCategorizer.load(sys.argv[1]); assert 'sympy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+
+
+def test_parameters_that_contradict_each_other_later_are_no_damage(fitted, path):
+    est = copy.deepcopy(fitted).set_params(pca_components=8, objective=TwoStages())
+    est.save(path)
+    assert DeepClusterCategorizer.load(path).pca_components == 8
+
+
+def test_a_curve_of_ones_own_is_left_out(fitted, path):
+    est = copy.deepcopy(fitted)
+    est.history_["ami"] = np.zeros(est.n_epochs_)
+    est.save(path)
+    assert "ami" not in DeepClusterCategorizer.load(path).history_
+
+
+def test_more_features_than_a_model_file_may_have(quick):
+    X = np.zeros((4, 4096**2 // 32 + 1), np.uint8)
+    with pytest.raises(ValueError, match="has 524,289 features"):
+        quick.fit(X)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from weakref import WeakSet
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,7 @@ RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
 NAMES = (*VGGS, *RESNETS, "small_cnn")
 LAYERS = ("auto", "fc", "pool")
 
+_taken: WeakSet[nn.Module] = WeakSet()  # users' modules, which fits train in place
 _REFUSALS = (RuntimeError, ValueError, AssertionError)  # of images of an odd size
 
 
@@ -182,6 +184,12 @@ def _build_model(
                 f"backbone={backbone!r} returned {type(model).__name__}; "
                 "a callable backbone must return a torch.nn.Module."
             )
+        if model in _taken:
+            raise TypeError(
+                f"backbone={backbone!r} returned a module that an earlier fit has "
+                "changed; return a new one each time, such as copy.deepcopy(module)."
+            )
+        _taken.add(model)
         return Pooled(model), nn.Identity()
     if backbone == "small_cnn":
         return SmallCNN(), nn.Identity()
@@ -221,7 +229,13 @@ def _embedding_size(
 def _n_outputs(body: nn.Module, in_channels: int, size: tuple[int, int]) -> int:
     """Number of features of two blank images."""
     with torch.no_grad():
-        return int(body.eval()(torch.zeros(2, in_channels, *size)).shape[1])
+        features = body.eval()(torch.zeros(2, in_channels, *size))
+    if features.ndim != 2 or len(features) != 2 or not features.is_floating_point():
+        raise TypeError(
+            f"The backbone gives {features.dtype} of shape {tuple(features.shape)} for "
+            "2 images, instead of floats of shape (2, n_features)."
+        )
+    return features.shape[1]
 
 
 def _adapt_first_convolution(model: nn.Module, in_channels: int) -> None:

@@ -76,7 +76,8 @@ class Descent:
         self.warmup_epochs = warmup_epochs
         self.ranks = ranks
         self.optimizer = torch.optim.SGD(
-            nn.ModuleList([backbone.body, backbone.neck]).parameters(),
+            # A group, for it may be empty, as of pixels that are only flattened.
+            [{"params": nn.ModuleList([backbone.body, backbone.neck]).parameters()}],
             learning_rate,
             momentum,
             weight_decay=weight_decay,
@@ -159,6 +160,11 @@ class Descent:
 
     def step(self, loss: Tensor) -> None:
         """Go down the gradient of a loss."""
+        if not loss.requires_grad:
+            raise ValueError(
+                "There is nothing to learn: no weight of the backbone may change; set "
+                "n_epochs=0, or let some of them learn."
+            )
         self.optimizer.zero_grad()
         loss.backward()
         self._add_up()

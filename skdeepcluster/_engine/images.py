@@ -122,6 +122,13 @@ class Images:
         """Rows that were read, as the network takes them, on the device."""
         on_gpu = self.device.type == "cuda"  # what is copied there was pinned
         rows = rows.to(self.device, non_blocking=on_gpu)
+        # Of large images a whole batch of floats would take gigabytes.
+        step = max(1, _BLOCK // max(1, rows.shape[1]))
+        parts = [self._resized(part) for part in rows.split(step)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _resized(self, rows: Tensor) -> Tensor:
+        """Some rows, standardised and as large as the network takes them."""
         rows = rows.to(torch.float32, copy=self._resident is not None)
         if self._exact:
             rows = self._standardized(rows)

@@ -154,7 +154,13 @@ class Pooled(nn.Module):
         self.module = module
 
     def forward(self, pixels: Tensor) -> Tensor:
-        features: Tensor = self.module(pixels)
+        features = self.module(pixels)
+        if not isinstance(features, Tensor) or features.ndim < 2:
+            given = getattr(features, "shape", type(features).__name__)
+            raise TypeError(
+                f"The module that backbone returned gives {given}; it must give a "
+                "tensor of shape (n, n_features) or (n, n_channels, height, width)."
+            )
         if features.ndim == 4:
             features = features.mean((2, 3))
         return features.flatten(1)

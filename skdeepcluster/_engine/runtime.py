@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,8 +35,11 @@ def resolve_device(name: str | torch.device) -> torch.device:
     if name == "cuda" and number is not None and torch.cuda.is_available():
         name = f"cuda:{number % torch.cuda.device_count()}"
     try:
-        # As on a tensor: which device "cuda" is may change later.
-        return torch.empty(0, device=torch.device(name)).device
+        # As on a tensor: which device "cuda" is may change later. It has to have a
+        # value, which the device "meta" does not.
+        tensor = torch.zeros(1, device=torch.device(name))
+        tensor.item()
+        return tensor.device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device={name!r} cannot be used on this machine ({first_line(error)}); "
@@ -84,6 +89,44 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     )
 
 
+class _Settings:
+    """Settings of the whole process, which the first session makes.
+
+    The last one to end restores the caller's, for sessions of several threads overlap.
+    """
+
+    def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the threads of a process that this one was forked from."""
+        self.random = threading.RLock()
+        """Held where torch's generators are seeded, which all threads share."""
+        self._changing = threading.Lock()
+        self._n_sessions = 0
+        self._restore = ExitStack()
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Make the settings, unless another session has made them."""
+        with self._changing:
+            if self._n_sessions == 0:
+                self._restore.enter_context(_float32())
+            self._n_sessions += 1
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._n_sessions -= 1
+                if self._n_sessions == 0:
+                    self._restore.close()
+
+
+_settings = _Settings()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_settings.begin_anew)
+
+
 @contextmanager
 def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
     """Set up torch for the engine; the caller's settings are restored at the end.
@@ -94,8 +137,35 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
         The device that the session works on.
     seed : int or None
         Seeds torch's generators inside the session. None leaves them alone, for
-        sessions without random numbers.
+        sessions without random numbers. Of several threads, one at a time has them.
     """
+    with ExitStack() as stack:
+        if device.type == "cpu":
+            stack.enter_context(_within_quota())
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        # The cache of narrowed weights is only emptied on leaving the outermost
+        # autocast, so within any other it would train on the weights of step one.
+        stack.enter_context(
+            torch.autocast(device.type, enabled=False, cache_enabled=False)
+        )
+        if seed is not None:
+            stack.enter_context(_settings.random)
+            on_cuda = [device] if device.type == "cuda" else []
+            stack.enter_context(torch.random.fork_rng(on_cuda))
+            torch.default_generator.manual_seed(seed)  # torch's own would seed all GPUs
+            if on_cuda:
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
+        stack.enter_context(_settings.made())
+        yield
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """Let float32 be the default, and mean float32."""
     # Float32 must mean float32: otherwise the assignment of an image to its nearest
     # centroid would depend on settings made elsewhere in the process.
     products: tuple[Any, ...] = (  # untyped in torch
@@ -106,34 +176,17 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
     )
     precisions = [product.fp32_precision for product in products]
     default_dtype = torch.get_default_dtype()
-    with ExitStack() as stack:
-        if device.type == "cpu":
-            stack.enter_context(_within_quota())
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        # The cache of narrowed weights is only emptied on leaving the outermost
-        # autocast, so within any other it would train on the weights of step one.
-        stack.enter_context(
-            torch.autocast(device.type, enabled=False, cache_enabled=False)
-        )
-        if seed is not None:
-            on_cuda = [device] if device.type == "cuda" else []
-            stack.enter_context(torch.random.fork_rng(on_cuda))
-            torch.default_generator.manual_seed(seed)  # torch's own would seed all GPUs
-            if on_cuda:
-                with torch.cuda.device(device):
-                    torch.cuda.manual_seed(seed)
-        try:
-            torch.set_default_dtype(torch.float32)
-            for product in products:
-                product.fp32_precision = "ieee"
-            yield
-        finally:
-            torch.set_default_dtype(default_dtype)
-            for product, precision in zip(products, precisions, strict=True):
-                product.fp32_precision = "none"  # as is set for all of them
-                if product.fp32_precision != precision:
-                    product.fp32_precision = precision
+    try:
+        torch.set_default_dtype(torch.float32)
+        for product in products:
+            product.fp32_precision = "ieee"
+        yield
+    finally:
+        torch.set_default_dtype(default_dtype)
+        for product, precision in zip(products, precisions, strict=True):
+            product.fp32_precision = "none"  # as is set for all of them
+            if product.fp32_precision != precision:
+                product.fp32_precision = precision
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -91,7 +92,14 @@ class TwoStages(Objective):
         """Say what is learnt in an epoch; see :meth:`Objective.stage`."""
         n_first = max(1, round(self.share * n_epochs))
         if epoch < n_first:
-            return Stage(self.first, epochs=(0, n_first))
-        return Stage(
-            self.second, self.rate_factor, self.n_clusters, epochs=(n_first, n_epochs)
+            stage = self.first.stage(epoch, n_first)
+            return replace(stage, epochs=stage.epochs or (0, n_first))
+        n_second = n_epochs - n_first
+        stage = self.second.stage(epoch - n_first, n_second)
+        first, end = stage.epochs or (0, n_second)
+        return replace(
+            stage,
+            rate_factor=self.rate_factor * stage.rate_factor,
+            n_clusters=stage.n_clusters or self.n_clusters,
+            epochs=(n_first + first, n_first + end),
         )

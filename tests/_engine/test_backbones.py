@@ -1,11 +1,17 @@
+import copy
+
+import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from torch import nn
 
+from skdeepcluster import DeepClusterCategorizer
 from skdeepcluster._engine import backbones
-from skdeepcluster._engine.backbones import Sobel, build
+from skdeepcluster._engine.backbones import SmallCNN, Sobel, build
 from skdeepcluster._engine.layers import SteadyLinear, for_evaluation
 from skdeepcluster._engine.runtime import autocast, resolve_precision
+from skdeepcluster.objectives import CentroidClassification
 
 
 def test_every_name_is_one_of_torchvision():
@@ -140,3 +146,48 @@ def test_a_projection_is_clustered_in_place_of_the_backbones_features():
         for layer in backbone.body.modules()
         if isinstance(layer, torch.nn.Linear)
     )
+
+
+class Odd(nn.Module):
+    def __init__(self, given):
+        super().__init__()
+        self.given = given
+
+    def forward(self, pixels):
+        return self.given(pixels)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda pixels: (pixels, pixels),
+        lambda pixels: pixels.mean((1, 2, 3)),
+        lambda pixels: pixels.flatten(1).long(),
+        lambda pixels: pixels.flatten(1)[:1],
+    ],
+    ids=["tuple", "1-D", "integers", "one row"],
+)
+def test_modules_that_give_no_features(given):
+    est = DeepClusterCategorizer(2, backbone=lambda: Odd(given), n_epochs=0)
+    with pytest.raises(TypeError, match=r"gives .*(must give|instead of)"):
+        est.fit(np.random.default_rng(0).random((10, 8, 8)))
+
+
+def test_a_module_that_is_returned_twice_is_refused(digits):
+    module = SmallCNN()
+    X = digits[0][:20]
+    est = DeepClusterCategorizer(3, backbone=lambda: module, n_epochs=0).fit(X)
+    with pytest.raises(TypeError, match="an earlier fit has changed"):
+        clone(est).fit(X)
+    copied = clone(est).set_params(backbone=lambda: copy.deepcopy(module))
+    for _ in range(2):
+        copied.fit(X)
+
+
+def test_pixels_themselves_and_nothing_to_learn(digits):
+    X = digits[0][:40]
+    est = DeepClusterCategorizer(3, backbone=nn.Flatten, n_epochs=0, random_state=0)
+    np.testing.assert_array_equal(est.fit(X).labels_, est.predict(X))
+    est.set_params(n_epochs=1, objective=CentroidClassification())
+    with pytest.raises(ValueError, match="nothing to learn"):
+        est.fit(X)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from skdeepcluster._engine import images as _images
 from skdeepcluster._engine.images import Images
 from skdeepcluster._pixels import pixel_statistics
 
@@ -173,3 +174,21 @@ def test_an_error_while_reading_ahead_is_not_lost(rows):
     next(batches)
     with pytest.raises(IndexError):
         next(batches)
+
+
+@pytest.mark.parametrize("standardize", [None, "image", "dataset"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_large_images_are_made_small_a_few_at_a_time(standardize, dtype, monkeypatch):
+    rows = np.random.default_rng(0).integers(0, 256, (9, 40 * 30)).astype(dtype)
+    images = make(rows, (40, 30, 1), standardize, size=(8, 8), resident=False)
+    whole = images.batch(slice(0, 9))
+    monkeypatch.setattr(_images, "_BLOCK", 2 * 40 * 30)
+    made, resized = [], Images._resized
+
+    def noted(self, some):
+        made.append(len(some))
+        return resized(self, some)
+
+    monkeypatch.setattr(Images, "_resized", noted)
+    assert torch.equal(images.batch(slice(0, 9)), whole)
+    assert made == [2, 2, 2, 2, 1]

@@ -4,11 +4,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy.cluster import hierarchy
 from scipy.spatial.distance import cdist
 from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from skdeepcluster._engine.kmeans import assign, kmeans, lloyd, ward
+from skdeepcluster._engine.kmeans import _cut, assign, kmeans, lloyd, ward
 
 
 @pytest.fixture
@@ -166,3 +167,16 @@ def test_starts_where_it_is_told(algorithm, blobs):
     centroids = algorithm(points, 6, n_iter=1, seed=0, init=start)
     torch.testing.assert_close(centroids, start, rtol=1e-4, atol=1e-4)
     assert centroids is not start
+
+
+@pytest.mark.parametrize("n_clusters", [1, 7, 60])
+def test_a_tree_is_cut_as_scipy_does(n_clusters):
+    random = np.random.default_rng(0)
+    for points in (
+        random.normal(size=(60, 4)),
+        random.normal(size=(20, 4))[np.arange(60) % 20],
+        np.ones((60, 4)),
+    ):
+        tree = hierarchy.ward(points)
+        expected = hierarchy.cut_tree(tree, n_clusters)[:, 0]
+        np.testing.assert_array_equal(_cut(tree, n_clusters), expected)

@@ -1,5 +1,8 @@
 import os
+import threading
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -167,3 +170,49 @@ def test_truncated_distributions_that_are_not_drawn_end(mean, bound):
     with NothingDrawn():
         torch.nn.init.trunc_normal_(weights, mean, 1.0, -bound, bound)
     assert weights.abs().max() <= bound
+
+
+def test_seeded_sessions_of_threads_take_turns():
+    def drawn(seed):
+        with session(CPU, seed):
+            found = []
+            for _ in range(20):
+                found.append(torch.rand(1).item())
+                time.sleep(0.001)
+            return found
+
+    alone = [drawn(seed) for seed in (0, 1)]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(drawn, [0, 1])) == alone
+
+
+def test_settings_come_back_when_the_last_thread_has_ended():
+    precision = torch.backends.mkldnn.matmul.fp32_precision
+    first_is_in, second_is_in = threading.Event(), threading.Event()
+    inside = []
+
+    def first():
+        with session(CPU):
+            first_is_in.set()
+            second_is_in.wait(10)
+
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            done = threads.submit(first)
+            first_is_in.wait(10)
+            with session(CPU):
+                second_is_in.set()
+                done.result(10)
+                inside.append(torch.backends.mkldnn.matmul.fp32_precision)
+        inside.append(torch.backends.mkldnn.matmul.fp32_precision)
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = precision
+    assert inside == ["ieee", "bf16"]
+
+
+def test_the_callers_default_device_is_not_taken():
+    with torch.device("meta"):
+        with session(CPU):
+            assert torch.zeros(1).device == CPU
+        assert torch.zeros(1).device.type == "meta"

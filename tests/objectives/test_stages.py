@@ -95,3 +95,20 @@ def test_principal_components_are_no_space_for_the_second_stage(quick, digits):
     with pytest.raises(ValueError, match="the default has this one as its second"):
         quick.fit(digits[0])
     quick.set_params(objective=SwappedPrediction()).fit(digits[0])
+
+
+def test_stages_within_stages(quick, digits):
+    inner = TwoStages(share=0.5, rate_factor=0.5, n_clusters=7)
+    whole = TwoStages(second=inner, share=0.5, rate_factor=0.5, n_clusters=9)
+    stages = [whole.stage(epoch, 8) for epoch in range(8)]
+    expected = [whole.first] * 4 + [inner.first] * 2 + [inner.second] * 2
+    assert [stage.objective for stage in stages] == expected
+    assert [stage.epochs for stage in stages] == [(0, 4)] * 4 + [(4, 6)] * 2 + [
+        (6, 8)
+    ] * 2
+    assert [stage.rate_factor for stage in stages] == [1] * 4 + [0.5] * 2 + [0.25] * 2
+    assert [stage.n_clusters for stage in stages] == [None] * 4 + [9] * 2 + [7] * 2
+    first = TwoStages(first=inner, share=0.5).stage(3, 8)
+    assert (first.objective, first.epochs) == (inner.second, (2, 4))
+    quick.set_params(objective=whole, n_epochs=4)
+    assert quick.fit(digits[0][:60]).n_epochs_ == 4
