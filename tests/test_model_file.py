@@ -785,6 +785,6 @@ def test_a_curve_of_ones_own_is_left_out(fitted, path):
 
 
 def test_more_features_than_a_model_file_may_have(quick):
-    X = np.zeros((4, 4096**2 // 32 + 1), np.uint8)
+    X = np.zeros((6, 4096**2 // 32 + 1), np.uint8)
     with pytest.raises(ValueError, match="has 524,289 features"):
         quick.fit(X)

@@ -103,9 +103,8 @@ def test_stages_within_stages(quick, digits):
     stages = [whole.stage(epoch, 8) for epoch in range(8)]
     expected = [whole.first] * 4 + [inner.first] * 2 + [inner.second] * 2
     assert [stage.objective for stage in stages] == expected
-    assert [stage.epochs for stage in stages] == [(0, 4)] * 4 + [(4, 6)] * 2 + [
-        (6, 8)
-    ] * 2
+    spans = [(0, 4)] * 4 + [(4, 6)] * 2 + [(6, 8)] * 2
+    assert [stage.epochs for stage in stages] == spans
     assert [stage.rate_factor for stage in stages] == [1] * 4 + [0.5] * 2 + [0.25] * 2
     assert [stage.n_clusters for stage in stages] == [None] * 4 + [9] * 2 + [7] * 2
     first = TwoStages(first=inner, share=0.5).stage(3, 8)
