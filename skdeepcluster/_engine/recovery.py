@@ -67,6 +67,8 @@ class Recovery:
         DivergenceError
             If there is no such state.
         """
+        if self._before is not None:
+            self._before.tensors.pop("memory", None)  # as large as the embeddings
         try:
             return self.loop.final(last)
         except DivergenceError:

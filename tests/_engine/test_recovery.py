@@ -208,3 +208,22 @@ def test_weights_and_losses_are_looked_at(make_loop):
             check_finite(loop, epoch)
         spoilt.copy_(before)
     check_finite(loop, epoch)
+
+
+@pytest.mark.parametrize("diverges", [False, True])
+def test_no_second_bank_is_kept_while_all_are_embedded(make_loop, diverges):
+    loop = make_loop(cluster_on="bank", n_epochs=2)
+    recovery = Recovery(loop)
+    (*_, last) = recovery.epochs()
+    final, calls = loop.final, []
+
+    def noted(last):
+        calls.append("memory" in recovery._before.tensors)
+        if diverges and len(calls) == 1:
+            raise DivergenceError
+        return final(last)
+
+    loop.final = noted
+    clustering, _ = recovery.final(last)
+    assert clustering.labels.shape == (40,)
+    assert calls == [False] * (1 + diverges)
