@@ -19,10 +19,10 @@ class Categorizer(Protocol):
 
 
 def assigned(categorizer: Any, X: Any) -> NDArray[np.int64]:
-    """The cluster of each row, whatever its float type."""
+    """The cluster of each row; those of an array may be of any float type."""
     centers = categorizer.cluster_centers_
-    size = getattr(X, "dtype", None)
-    is_float = size in (np.float32, np.float64) and X.shape[1:] == centers.shape[1:]
+    dtype = getattr(X, "dtype", None)
+    is_float = dtype in (np.float32, np.float64) and X.shape[1:] == centers.shape[1:]
     if is_float and not hasattr(categorizer, "score_samples"):
         X = X.astype(centers.dtype, copy=False)  # KMeans fails on any other type
     return np.asarray(categorizer.predict(X))

@@ -56,3 +56,25 @@ def with_value(
     if value is None or isinstance(value, str) != is_text:
         return mixed
     return np.array(mixed.tolist())
+
+
+def are_right(
+    found: NDArray[Any], y: NDArray[Any], classes: NDArray[Any], unlabeled: object
+) -> NDArray[np.bool_]:
+    """Where images that have a label have its category.
+
+    Raises
+    ------
+    ValueError
+        If `y` is text and the categories are numbers, or the other way round.
+    """
+    is_labelled = ~is_value(y, unlabeled)
+    targets = categories_of(y[is_labelled])
+    if (targets.dtype.kind in "US") != (classes.dtype.kind in "US"):
+        raise ValueError(
+            f"y has {targets.dtype}, but the categories are {classes.dtype}; use text "
+            "for both, or numbers."
+        )
+    is_right = is_labelled & ~is_value(found, unlabeled)
+    is_right[is_labelled] &= found[is_labelled] == targets
+    return is_right

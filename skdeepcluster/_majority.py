@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from skdeepcluster._clusterers import Categorizer, assigned, typicality
-from skdeepcluster._labels import categories_of, is_value, with_value
+from skdeepcluster._labels import are_right, categories_of, is_value, with_value
 from skdeepcluster._names import check_names
 
 
@@ -142,8 +142,8 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
         self.categorizer_ = clone(self.categorizer).fit(X, None)
         self._take_features()
-        clusters = np.asarray(self.categorizer_.predict(X))
         counts = np.zeros((len(self._centers()), len(self.classes_)), dtype=np.int64)
+        clusters = assigned(self.categorizer_, X)
         np.add.at(counts, (clusters[labelled], codes), 1)
         self._decide(counts)
         self._labelled = labelled
@@ -260,14 +260,17 @@ class ClusterMajorityClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         float
-            In [0, 1]. Images in a cluster that has no category count as wrong.
+            In [0, 1]. Images without a label or without a category count as wrong.
+
+        Raises
+        ------
+        ValueError
+            If `y` is text and the categories are numbers, or the other way round.
         """
-        found = self.predict(X)
-        categories = column_or_1d(y, warn=True)
-        check_consistent_length(found, categories)
-        pairs = zip(found.tolist(), categories.tolist(), strict=True)
-        is_right = [one == other for one, other in pairs]
-        all_right = np.ones(len(is_right), dtype=bool)
+        found, targets = self.predict(X), column_or_1d(y, warn=True)
+        check_consistent_length(found, targets)
+        is_right = are_right(found, targets, self.classes_, self.unlabeled)
+        all_right = np.ones(len(found), dtype=bool)
         return float(accuracy_score(all_right, is_right, sample_weight=sample_weight))
 
     def query(self, n: int) -> NDArray[np.int64]:

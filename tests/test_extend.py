@@ -201,7 +201,7 @@ def test_global_random_state_is_left_alone(est, stripes):
 
 
 def test_identical_images_make_one_cluster_and_no_empty_ones(est, stripes):
-    with pytest.raises(ValueError, match="n_new_clusters=5 cannot be made of 1 diff"):
+    with pytest.raises(ValueError, match="n_new_clusters=5 cannot be made: only 1"):
         est.extend(np.repeat(stripes[:1], 10, axis=0), n_new_clusters=5)
     est.extend(np.repeat(stripes[:1], 10, axis=0), n_new_clusters=1)
     assert len(set(est.new_labels_)) == 1

@@ -276,3 +276,29 @@ def test_rows_keep_the_precision_that_a_categorizer_of_ours_wants():
     named = ClusterMajorityClassifier.from_names(est, dict(enumerate("abcd")))
     found = np.array(list("abcd"))[est.predict(X)]
     np.testing.assert_array_equal(named.predict(X), found)
+
+
+@pytest.mark.parametrize("none", [-1, None])
+def test_score_of_images_that_have_neither_label_nor_category(fitted, digits, none):
+    est = copy.deepcopy(fitted)
+    boards = np.indices((8, 8)).sum(0) % 2 * np.linspace(9, 16, 20)[:, None, None]
+    est.extend(boards, n_new_clusters=1)
+    classifier = ClusterMajorityClassifier(FrozenEstimator(est), unlabeled=none)
+    classifier.fit(digits[0], est.labels_ % 2)
+    y = np.full(20, none, dtype=object if none is None else int)
+    assert classifier.score(boards, y) == 0
+
+
+def test_score_tells_text_from_numbers(line):
+    X, kmeans = line
+    classifier = ClusterMajorityClassifier(kmeans).fit(X, [0, 0, 1, 1, 0, 0, 1, 1])
+    with pytest.raises(ValueError, match="use text for both, or numbers"):
+        classifier.score(X, list("00110011"))
+
+
+def test_fit_takes_rows_of_another_float_type_as_predict_does(line):
+    X, kmeans = line
+    y = list("aabbccdd")
+    frozen = FrozenEstimator(kmeans.fit(X))
+    classifier = ClusterMajorityClassifier(frozen).fit(X.astype(np.float32), y)
+    assert classifier.predict(X.astype(np.float32)).tolist() == y

@@ -184,12 +184,13 @@ def _build_model(
                 f"backbone={backbone!r} returned {type(model).__name__}; "
                 "a callable backbone must return a torch.nn.Module."
             )
-        if model in _taken:
+        layers = [each for each in model.modules() if [*each.parameters(False)]]
+        if any(each in _taken for each in layers):
             raise TypeError(
                 f"backbone={backbone!r} returned a module that an earlier fit has "
-                "changed; return a new one each time, such as copy.deepcopy(module)."
+                "used; return a new one each time, such as copy.deepcopy(module)."
             )
-        _taken.add(model)
+        _taken.update(layers)
         return Pooled(model), nn.Identity()
     if backbone == "small_cnn":
         return SmallCNN(), nn.Identity()

@@ -53,7 +53,8 @@ def grow(
     Raises
     ------
     ValueError
-        If there are fewer images of new kinds than clusters to add.
+        If there are fewer images of new kinds than clusters to add, or a cluster would
+        have no image.
     """
     with runtime.session(model.device, seed=0):
         points = torch.tensor(embedding, device=model.device)
@@ -78,7 +79,11 @@ def grow(
             labels = growth.labels(found)
             n_found = int((labels.bincount(minlength=len(old))[len(old) :] > 0).sum())
             if n_found < n_new_clusters:
-                raise _too_many(n_new_clusters, f"{n_found} different groups of images")
+                raise ValueError(
+                    f"n_new_clusters={n_new_clusters} cannot be made: only {n_found} of "
+                    "these groups of images would be nearer to their mean than to an "
+                    "old cluster; ask for another number, or leave it out."
+                )
         if len(found) == 0:
             return model
         more = np.concatenate([model.centroids, found.cpu().numpy()])

@@ -122,10 +122,11 @@ class Images:
         """Rows that were read, as the network takes them, on the device."""
         on_gpu = self.device.type == "cuda"  # what is copied there was pinned
         rows = rows.to(self.device, non_blocking=on_gpu)
+        if self.size == self._picture[:2]:
+            return self._resized(rows)
         # Of large images a whole batch of floats would take gigabytes.
         step = max(1, _BLOCK // max(1, rows.shape[1]))
-        parts = [self._resized(part) for part in rows.split(step)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return torch.cat([self._resized(part) for part in rows.split(step)])
 
     def _resized(self, rows: Tensor) -> Tensor:
         """Some rows, standardised and as large as the network takes them."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import torch
@@ -15,6 +16,10 @@ from torch.overrides import TorchFunctionMode
 
 from skdeepcluster import _warnings
 from skdeepcluster._engine.ranks import local_rank
+
+log = logging.getLogger(__name__)
+
+_SAY_AFTER = 10  # seconds of waiting for another thread
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -89,42 +94,98 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     )
 
 
-class _Settings:
-    """Settings of the whole process, which the first session makes.
-
-    The last one to end restores the caller's, for sessions of several threads overlap.
-    """
+class _Shared:
+    """What the sessions of a process share, in whichever thread they are."""
 
     def __init__(self) -> None:
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """Forget the threads of a process that this one was forked from."""
         self.random = threading.RLock()
-        """Held where torch's generators are seeded, which all threads share."""
+        """Held where torch's generators are seeded, which all threads have in common."""
         self._changing = threading.Lock()
         self._n_sessions = 0
-        self._restore = ExitStack()
+        self._before: _Settings | None = None
 
     @contextmanager
-    def made(self) -> Iterator[None]:
-        """Make the settings, unless another session has made them."""
+    def settings(self) -> Iterator[None]:
+        """Make the settings of a session; the last to end restores the caller's."""
         with self._changing:
-            if self._n_sessions == 0:
-                self._restore.enter_context(_float32())
+            if self._before is None:
+                self._before = _Settings.now()
             self._n_sessions += 1
+            _Settings.of_sessions().make()
         try:
             yield
         finally:
             with self._changing:
                 self._n_sessions -= 1
-                if self._n_sessions == 0:
-                    self._restore.close()
+                if self._n_sessions == 0 and self._before is not None:
+                    self._before.make()
+                    self._before = None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have torch's generators alone, once other threads have done with them."""
+        if not self.random.acquire(timeout=_SAY_AFTER):
+            log.warning(
+                "Waiting for a fit in another thread of this process: both need "
+                "torch's random numbers."
+            )
+            self.random.acquire()
+        try:
+            yield
+        finally:
+            self.random.release()
 
 
-_settings = _Settings()
+class _Settings(NamedTuple):
+    """Settings of the whole process."""
+
+    default_dtype: torch.dtype
+    precisions: tuple[str, ...]
+
+    @classmethod
+    def of_sessions(cls) -> _Settings:
+        """Float32 is the default, and means float32.
+
+        Otherwise the assignment of an image to its nearest centroid would depend on
+        settings made elsewhere in the process.
+        """
+        return cls(torch.float32, ("ieee",) * len(_products()))
+
+    @classmethod
+    def now(cls) -> _Settings:
+        """Those that are made."""
+        precisions = tuple(product.fp32_precision for product in _products())
+        return cls(torch.get_default_dtype(), precisions)
+
+    def make(self) -> None:
+        """Make them."""
+        torch.set_default_dtype(self.default_dtype)
+        for product, precision in zip(_products(), self.precisions, strict=True):
+            product.fp32_precision = "none"  # as is set for all of them
+            if product.fp32_precision != precision:
+                product.fp32_precision = precision
+
+
+def _products() -> tuple[Any, ...]:  # untyped in torch
+    return (
+        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
+        torch.backends.mkldnn.conv,  # type: ignore[attr-defined]
+        torch.backends.cuda.matmul,
+        torch.backends.cudnn.conv,  # type: ignore[attr-defined]
+    )
+
+
+_shared = _Shared()
+
+
+def _begin_anew() -> None:
+    """Forget the threads of the process that this one was forked from."""
+    global _shared
+    _shared = _Shared()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_settings.begin_anew)
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 @contextmanager
@@ -152,41 +213,15 @@ def session(device: torch.device, seed: int | None = None) -> Iterator[None]:
             torch.autocast(device.type, enabled=False, cache_enabled=False)
         )
         if seed is not None:
-            stack.enter_context(_settings.random)
+            stack.enter_context(_shared.alone())
             on_cuda = [device] if device.type == "cuda" else []
             stack.enter_context(torch.random.fork_rng(on_cuda))
             torch.default_generator.manual_seed(seed)  # torch's own would seed all GPUs
             if on_cuda:
                 with torch.cuda.device(device):
                     torch.cuda.manual_seed(seed)
-        stack.enter_context(_settings.made())
+        stack.enter_context(_shared.settings())
         yield
-
-
-@contextmanager
-def _float32() -> Iterator[None]:
-    """Let float32 be the default, and mean float32."""
-    # Float32 must mean float32: otherwise the assignment of an image to its nearest
-    # centroid would depend on settings made elsewhere in the process.
-    products: tuple[Any, ...] = (  # untyped in torch
-        torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
-        torch.backends.mkldnn.conv,  # type: ignore[attr-defined]
-        torch.backends.cuda.matmul,
-        torch.backends.cudnn.conv,  # type: ignore[attr-defined]
-    )
-    precisions = [product.fp32_precision for product in products]
-    default_dtype = torch.get_default_dtype()
-    try:
-        torch.set_default_dtype(torch.float32)
-        for product in products:
-            product.fp32_precision = "ieee"
-        yield
-    finally:
-        torch.set_default_dtype(default_dtype)
-        for product, precision in zip(products, precisions, strict=True):
-            product.fp32_precision = "none"  # as is set for all of them
-            if product.fp32_precision != precision:
-                product.fp32_precision = precision
 
 
 @contextmanager

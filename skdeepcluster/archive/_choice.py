@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ class Found(NamedTuple):
 def choose(
     found: Sequence[Found],
     frames: Frames,
-    is_held: Callable[[Found], bool] = lambda image: False,
+    held: Collection[Found] = (),
 ) -> list[Found]:
     """The images that are wanted, in the order given.
 
@@ -51,8 +51,8 @@ def choose(
         of them, or the one in the middle. What comes first is told by the time after
         the trigger, else the temporal position, the time of acquisition, the instance
         number and the frame in the file.
-    is_held : callable
-        Whether an image was chosen before. No other of its place is wanted then.
+    held : collection of Found
+        Those that were chosen before. No others of their places are wanted.
 
     Returns
     -------
@@ -67,10 +67,12 @@ def choose(
     kept: list[int] = []
     for numbers in alike.values():
         placed = [n for n in numbers if found[n].header.place is not None]
-        held = {n for n in numbers if is_held(found[n])}
+        before = {n for n in numbers if found[n] in held}
         groups = _by_place(found, placed)
-        kept.extend(_pick(found, group, frames, held) for group in groups)
-        kept.extend(_of_unknown_place(found, set(numbers) - set(placed), frames, held))
+        kept.extend(_pick(found, group, frames, before) for group in groups)
+        kept.extend(
+            _of_unknown_place(found, set(numbers) - set(placed), frames, before)
+        )
     return [found[number] for number in sorted(kept)]
 
 

@@ -146,7 +146,7 @@ def _wanted(
 ) -> tuple[list[Found], list[Found], list[Row]]:
     """All images that can be read, those that are wanted, and what is to be stored."""
     there = _found(headers, problems)
-    chosen = choose(there, options.frames, held.is_unchanged)
+    chosen = choose(there, options.frames, held.are_there(there))
     limits = held.limits(there, files, options.window)
     return there, chosen, rows_of(held.others(chosen), files, options, limits)
 

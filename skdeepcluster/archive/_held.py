@@ -84,10 +84,15 @@ class Held:
         """The images that are not held."""
         return [image for image in images if self._row(image) is None]
 
-    def is_unchanged(self, image: Found) -> bool:
-        """Whether an image is held, and its file is as it was."""
-        row = self._row(image)
-        return row is not None and self._is_same[row]
+    def are_there(self, images: Sequence[Found]) -> set[Found]:
+        """The images that are held, unless their files are of another series now."""
+        numbers = self._numbers(images)
+        return {
+            image
+            for image, row in self._held_rows(images)
+            if self._is_same[row]
+            or (not image.is_picture and numbers.get(image.series) == self._series[row])
+        }
 
     def _held_rows(self, images: Sequence[Found]) -> Iterator[tuple[Found, int]]:
         """Images that are held, and where, those of unchanged files first.
@@ -110,6 +115,16 @@ class Held:
         chosen : sequence of Found
             Those that need a number.
         """
+        numbers = self._numbers(images)
+        n_used = self._n_series
+        for image in chosen:
+            if not image.is_picture and image.series not in numbers:
+                numbers[image.series] = n_used
+                n_used += 1
+        return numbers
+
+    def _numbers(self, images: Sequence[Found]) -> dict[Hashable, int]:
+        """The store's numbers of the series of images that are held."""
         numbers: dict[Hashable, int] = {}
         given: set[int] = set()
         for image, row in self._held_rows(images):
@@ -118,11 +133,6 @@ class Held:
             if is_free and number not in given and image.series not in numbers:
                 numbers[image.series] = number
                 given.add(number)
-        n_used = self._n_series
-        for image in chosen:
-            if not image.is_picture and image.series not in numbers:
-                numbers[image.series] = n_used
-                n_used += 1
         return numbers
 
     def limits(

@@ -107,9 +107,10 @@ class Objective(BaseEstimator):
         Parameters
         ----------
         epoch : int
-            Number of the epoch, from 0.
+            Number of the epoch, from 0; within a stage of another objective, such as
+            :class:`TwoStages`, from the start of that stage.
         n_epochs : int
-            Number of epochs of `fit`, unless it stops early.
+            Number of epochs of `fit`, unless it stops early, or of that stage.
 
         Returns
         -------

@@ -34,10 +34,12 @@ class TwoStages(Objective):
         epochs: of 20, 12. It has one epoch at least, also of a single one.
     rate_factor : float, default=1.0
         The learning rate of the backbone in the second stage, in units of the
-        estimator's `learning_rate`, above 0.
+        estimator's `learning_rate`, above 0. If `second` has stages of its own, their
+        factors are multiplied by it.
     n_clusters : int or None, default=256
         Number of clusters that K-means finds in the second stage, at least 1, but one
-        for 10 images at most; None is the estimator's `n_clusters`. Few clusters of
+        for 10 images at most; None is the estimator's `n_clusters`. Stages of `second`
+        that have a number of their own keep it. Few clusters of
         which each holds several kinds of images would teach the network to take these
         for one, so that this does not follow how many are asked for.
 

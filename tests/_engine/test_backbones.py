@@ -177,7 +177,7 @@ def test_a_module_that_is_returned_twice_is_refused(digits):
     module = SmallCNN()
     X = digits[0][:20]
     est = DeepClusterCategorizer(3, backbone=lambda: module, n_epochs=0).fit(X)
-    with pytest.raises(TypeError, match="an earlier fit has changed"):
+    with pytest.raises(TypeError, match="an earlier fit has used"):
         clone(est).fit(X)
     copied = clone(est).set_params(backbone=lambda: copy.deepcopy(module))
     for _ in range(2):
@@ -191,3 +191,11 @@ def test_pixels_themselves_and_nothing_to_learn(digits):
     est.set_params(n_epochs=1, objective=CentroidClassification())
     with pytest.raises(ValueError, match="nothing to learn"):
         est.fit(X)
+
+
+def test_a_module_that_is_wrapped_anew_is_refused_all_the_same(digits):
+    module = SmallCNN()
+    est = DeepClusterCategorizer(3, backbone=lambda: nn.Sequential(module), n_epochs=0)
+    est.fit(digits[0][:20])
+    with pytest.raises(TypeError, match="an earlier fit has used"):
+        clone(est).fit(digits[0][:20])

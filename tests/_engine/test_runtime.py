@@ -8,6 +8,7 @@ import pytest
 import torch
 from joblib.externals.loky.backend import context
 
+from skdeepcluster._engine import runtime
 from skdeepcluster._engine.runtime import (
     NothingDrawn,
     resolve_device,
@@ -216,3 +217,59 @@ def test_the_callers_default_device_is_not_taken():
         with session(CPU):
             assert torch.zeros(1).device == CPU
         assert torch.zeros(1).device.type == "meta"
+
+
+def test_a_session_within_a_session_makes_its_settings_anew():
+    precision = torch.backends.mkldnn.matmul.fp32_precision
+    before = settings()
+    try:
+        with session(CPU):
+            torch.set_default_dtype(torch.float64)
+            torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+            with session(CPU):
+                inside = settings()
+    finally:
+        after = settings()
+        torch.set_default_dtype(torch.float32)
+        torch.backends.mkldnn.matmul.fp32_precision = precision
+    assert inside[1] == torch.float32
+    assert set(inside[6:]) == {"ieee"}
+    assert after == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked")
+def test_a_child_that_leaves_its_parents_session_has_sessions_of_its_own():
+    is_child = False
+    with session(CPU):
+        number = os.fork()
+        is_child = number == 0
+    if is_child:
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        with session(CPU, seed=0):
+            made = torch.backends.mkldnn.matmul.fp32_precision
+        os._exit(0 if made == "ieee" else 1)
+    assert os.waitpid(number, 0)[1] == 0
+
+
+def test_who_waits_for_another_thread_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(runtime, "_SAY_AFTER", 0.01)
+    is_in, may_end = threading.Event(), threading.Event()
+
+    def first():
+        with session(CPU, seed=0):
+            is_in.set()
+            may_end.wait(10)
+
+    def second():
+        with session(CPU, seed=1):
+            return torch.rand(1).item()
+
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(first)
+        is_in.wait(10)
+        waiting = threads.submit(second)
+        while not caplog.records:
+            time.sleep(0.01)
+        may_end.set()
+        waiting.result(10)
+    assert "Waiting for a fit in another thread" in caplog.text

@@ -145,15 +145,15 @@ def test_places_that_are_written_differently_are_one():
 def test_of_a_place_that_is_held_no_other_image_is_wanted(frames):
     later = [image(file, z=0.0, trigger=31.0 * file) for file in range(4)]
     for held in range(4):
-        chosen = choose(later, frames, lambda image, held=held: image.file == held)
+        chosen = choose(later, frames, {later[held]})
         assert [each.file for each in chosen] == [held]
     of_other_place = image(4, z=8.0)
-    chosen = choose([*later, of_other_place], frames, lambda image: image.file == 3)
+    chosen = choose([*later, of_other_place], frames, {later[3]})
     assert [each.file for each in chosen] == [3, 4]
 
 
 @pytest.mark.parametrize("frames", ["first", "middle"])
 def test_of_times_without_a_place_that_are_held_no_other_is_wanted(frames):
     found = [image(file, trigger=31.0 * (file // 2)) for file in range(6)]
-    chosen = choose(found, frames, lambda image: image.file == 5)
+    chosen = choose(found, frames, {found[5]})
     assert [each.file for each in chosen] == [4, 5]

@@ -145,6 +145,10 @@ def test_other_times_of_a_place_that_is_held_add_nothing(cine, tmp_path, frames)
     assert len(before.index) == 1
     new, _ = new_of(archive, before, frames=frames)
     assert paths(new) == []
+    for path in archive.iterdir():  # as if they came from a backup
+        path.touch()
+    new, _ = new_of(archive, before, frames=frames)
+    assert paths(new) == []
 
 
 def test_a_file_of_another_series_now_lends_it_no_number(cine, tmp_path):
