@@ -80,9 +80,9 @@ def grow(
             n_found = int((labels.bincount(minlength=len(old))[len(old) :] > 0).sum())
             if n_found < n_new_clusters:
                 raise ValueError(
-                    f"n_new_clusters={n_new_clusters} cannot be made: only {n_found} of "
-                    "these groups of images would be nearer to their mean than to an "
-                    "old cluster; ask for another number, or leave it out."
+                    f"n_new_clusters={n_new_clusters} cannot be made: only {n_found} "
+                    "of these groups of images would be nearer to their mean than to "
+                    "an old cluster; ask for another number, or leave it out."
                 )
         if len(found) == 0:
             return model

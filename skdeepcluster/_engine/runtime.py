@@ -99,7 +99,7 @@ class _Shared:
 
     def __init__(self) -> None:
         self.random = threading.RLock()
-        """Held where torch's generators are seeded, which all threads have in common."""
+        """Held where torch's generators are seeded, which all threads share."""
         self._changing = threading.Lock()
         self._n_sessions = 0
         self._before: _Settings | None = None
