@@ -820,8 +820,8 @@ class DeepClusterCategorizer(
         ------
         ValueError
             If X is nothing that `predict` takes, `X_fit` are other images than those of
-            `fit`, fewer images than `n_new_clusters` are new, or one of the new clusters
-            would have no image. The estimator is unchanged then.
+            `fit`, fewer images than `n_new_clusters` are new, or a new cluster would
+            have no image. The estimator is unchanged then.
 
         Warns
         -----
