@@ -338,9 +338,10 @@ def test_processes_that_read_different_checkpoints_are_refused(processes, X, tmp
 
 
 SCRIPT = """
-import os, signal, sys
+import glob, os, signal, sys
 import numpy as np
 from skdeepcluster import DeepClusterCategorizer
+from skdeepcluster._engine import ranks
 X = np.load(sys.argv[1], mmap_mode="r")
 rank = int(os.environ["RANK"])
 class Dying:
@@ -360,6 +361,9 @@ est.fit(X)
 print("labels", rank, len(est.labels_), est.labels_.sum(), flush=True)
 if rank == 0:
     print("alone", len(est.predict(X[:10])), flush=True)
+ranks._leave()
+tasks = glob.glob("/proc/self/task/*/comm")
+print("left", [name for name in map(open, tasks) if "gloo" in name.read()], flush=True)
 """
 
 
@@ -382,6 +386,7 @@ def test_an_unchanged_script_and_one_whose_process_dies(X, tmp_path):
     assert {rank for rank, *_ in found} == {"0", "1"}
     assert len({(n, total) for _, n, total in found}) == 1
     assert "alone 10" in run.stdout
+    assert run.stdout.count("left []") == 2  # threads that would abort the process
 
     # The launcher looks so seldom that the other process is the first to notice.
     dead = torchrun(X, tmp_path, "--monitor-interval=10", how="die")
