@@ -317,7 +317,7 @@ def join(store: Store, rank: int, size: int) -> None:
     # Imported later, as by torch's compiler, functions in there have the group as the
     # default of a parameter. It then outlives destroy_process_group, and its threads
     # may abort the process at its end.
-    import torch.distributed.nn  # noqa: F401
+    import torch.distributed.nn
 
     on_gpu = torch.cuda.is_available() and dist.is_nccl_available()
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
