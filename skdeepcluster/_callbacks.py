@@ -54,9 +54,7 @@ def learn(
     epochs = learning.epochs()
     for _ in range(n_before, loop.descent.n_epochs):
         if learning.is_enough():
-            if checkpoint is not None:
-                checkpoint.leave()
-            return
+            break
         task = context.subcontext(task_name="epoch")
         # Only the first process calls callbacks, which may draw random numbers.
         with ranks.by_itself(loop.images.device):
@@ -65,9 +63,7 @@ def learn(
         network = copy.deepcopy(body) if _network_is_asked_for(estimator) else body
         epoch = next(epochs, None)
         if epoch is None:
-            if checkpoint is not None:
-                checkpoint.leave()
-            return
+            break
         so_far = functools.partial(fitted_as, epoch.clustering, network)
         with ranks.by_itself(loop.images.device):
             asked_to_stop = task.call_on_fit_task_end(
@@ -77,6 +73,10 @@ def learn(
             checkpoint.after_epoch(learning, epoch)
         if ranks.any(bool(asked_to_stop)):
             return
+    else:
+        return
+    if checkpoint is not None:  # learning has ended early by itself
+        checkpoint.leave()
 
 
 def _network_is_asked_for(estimator: Any) -> bool:

@@ -37,15 +37,15 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(path: Path, patience: float = _PATIENCE) -> Iterator[bool]:
+def alone(path: Path, patience: float | None = None) -> Iterator[bool]:
     """Say whether no other process is here, and keep others away meanwhile.
 
     Parameters
     ----------
     path : path
         Of a file for this alone, which is removed at the end.
-    patience : float
-        Seconds to wait for another process.
+    patience : float or None
+        Seconds to wait for another process; None is as long as one takes to end.
 
     Yields
     ------
@@ -54,7 +54,7 @@ def alone(path: Path, patience: float = _PATIENCE) -> Iterator[bool]:
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=patience)
+        lock.acquire(timeout=_PATIENCE if patience is None else patience)
     except Timeout:
         yield False
         return

@@ -138,7 +138,7 @@ class SavingMixin(BaseEstimator):
             check_all(document, dict.fromkeys(_PARTS, _MAPPING), "part")
             est = cls(**_parameters.from_json(document["parameters"]))
             est._validate_params()
-            _parameters.check_each_part(est)  # which may contradict each other
+            _parameters.check_each_part(est)  # parts may contradict others since
             est.model_ = stored.model
             est._restore(stored.arrays, document["attributes"])
         except _model_file.DAMAGED as error:

@@ -76,8 +76,7 @@ def grow(
                 is_new |= distances > model.novelty.limits[1]
             means = _divided(points[is_new], n_new_clusters)
             found = growth.settle(means, is_judged=False)
-            labels = growth.labels(found)
-            n_found = int((labels.bincount(minlength=len(old))[len(old) :] > 0).sum())
+            n_found = int((growth.labels(found).unique() >= len(old)).sum())
             if n_found < n_new_clusters:
                 raise ValueError(
                     f"n_new_clusters={n_new_clusters} cannot be made: only {n_found} "
@@ -131,15 +130,11 @@ def _parts(points: Tensor) -> Iterator[Tensor]:
 def _divided(images: Tensor, n_clusters: int) -> Tensor:
     """Means of a given number of groups."""
     if len(images) < n_clusters:
-        raise _too_many(n_clusters, f"{len(images)} images")
+        raise ValueError(
+            f"n_new_clusters={n_clusters} cannot be made of {len(images)} images that "
+            "are unlike all clusters; ask for fewer, or leave it out."
+        )
     return images if len(images) == n_clusters else ward(images, n_clusters)
-
-
-def _too_many(n_clusters: int, there: str) -> ValueError:
-    return ValueError(
-        f"n_new_clusters={n_clusters} cannot be made of {there} that are unlike all "
-        "clusters; ask for fewer, or leave it out."
-    )
 
 
 class _Growth:
