@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,16 +17,21 @@ READY = ".skdeepcluster-replacement"
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(
+    path: str | os.PathLike[str], *, is_private: bool = False
+) -> Iterator[Path]:
     """Write another file, which takes the place of `path` if nothing fails.
 
     A reader sees the old file or the new one, even after a power failure. If an error
-    is raised, the old file stays, and no other is left beside it.
+    is raised, the old file stays, and no other is left beside it. The new file has the
+    permissions of the old one; where `path` is a link, it stays one.
 
     Parameters
     ----------
     path : str or path
         The file to replace, which need not exist.
+    is_private : bool
+        Whether nobody but the user may read a file that does not exist yet.
 
     Yields
     ------
@@ -37,14 +43,24 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     FileNotFoundError
         If there is no folder to write into.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {target.parent} to write into.")
+    if not Path(path).parent.is_dir():
+        folder = Path(path).parent
+        raise FileNotFoundError(f"There is no folder {folder} to write into.")
+    target = Path(os.path.realpath(path))
+    if target.exists():
+        mode = stat.S_IMODE(target.stat().st_mode)
+    else:
+        mode = 0o600 if is_private else None
     # With the number of the process, for two may write at once.
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
     try:
+        if mode is not None:  # before there is anything to read
+            unfinished.touch()
+            unfinished.chmod(mode)
         yield unfinished
         _to_disk(unfinished)
+        if mode is not None:  # some libraries write another file, and rename it
+            unfinished.chmod(mode)
         os.replace(unfinished, target)
         _to_disk(target.parent)
     finally:
@@ -118,6 +134,8 @@ def finish_replacing(folder: Path) -> None:
         return
     for path in sorted(ready.iterdir()):
         with suppress(FileNotFoundError):  # another process is faster
+            if (folder / path.name).exists():
+                shutil.copymode(folder / path.name, path)
             os.replace(path, folder / path.name)
     _to_disk(folder)
     with suppress(FileNotFoundError):

@@ -31,6 +31,26 @@ def test_where_writing_fails_the_old_file_stays(tmp_path, error):
     assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
 
 
+def test_permissions_and_links_stay(tmp_path):
+    (tmp_path / "safe").mkdir()
+    real, path = tmp_path / "safe" / "real.csv", tmp_path / "table.csv"
+    path.symlink_to(real)
+    with replacing(path, is_private=True) as unfinished:
+        assert unfinished.parent == real.parent
+        assert stat.S_IMODE(unfinished.stat().st_mode) == 0o600
+        unfinished.write_text("new")
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+    real.chmod(0o640)
+    with replacing(path) as unfinished:
+        unfinished.write_text("newer")
+    assert path.is_symlink()
+    assert real.read_text() == "newer"
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    with replacing_together(real.parent) as folder:
+        (folder / "real.csv").write_text("newest")
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+
+
 def test_no_folder_to_write_into(tmp_path):
     with (
         pytest.raises(FileNotFoundError, match=r"There is no folder .*missing"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from skdeepcluster._reader_options import Options
@@ -62,11 +63,15 @@ class Reading:
         problems: dict[int, Unreadable] = {}
         size = max(1, min(_CHUNK, len(wanted) // (4 * self.n_jobs)))
         task = functools.partial(read, self.options)
-        runs = in_parallel(task, _chunks(wanted, size), self.n_jobs, self.limits)
+        # A part that is damaged, or too slow, is enough.
+        still = (item for item in wanted if item.number not in problems)
+        left, done = Counter(item.number for item in wanted), set()
+        runs = in_parallel(task, _chunks(still, size), self.n_jobs, self.limits)
         with contextlib.closing(runs):
-            for done, (item, got) in enumerate(runs, start=1):
+            for item, got in runs:
+                left[item.number] -= 1
                 if isinstance(got, Unreadable):
-                    self._check(item.number, got)
+                    check(self.files.kept[item.number].path, got, self.on_error)
                     problems[item.number] = got
                     got = Got([], [])
                 if item.headers:
@@ -74,22 +79,29 @@ class Reading:
                 if self.disk is not None:
                     self.disk.add(self.files.fingerprints[item.number], got.images)
                     self.disk.flush()
+                if item.number in problems or not left[item.number]:
+                    done.add(item.number)
                 if self.progress is not None:
-                    self.progress(stage, done, len(wanted))
+                    self.progress(stage, len(done), len(left))
         return headers, problems
 
-    def _check(self, number: int, problem: Unreadable) -> None:
-        if self.on_error == "raise" and problem.kind not in _NO_ERROR:
-            path = self.files.kept[number].path
-            raise UnreadableFileError(path, problem.kind, problem.reason, "skip")
+
+def check(path: str, problem: Unreadable, on_error: str) -> None:
+    """Raise UnreadableFileError if a problem with a file is to end the reading."""
+    if on_error == "raise" and problem.kind not in _NO_ERROR:
+        raise UnreadableFileError(path, problem.kind, problem.reason, "skip")
 
 
-def _chunks(wanted: list[Wanted], size: int) -> Iterator[list[Wanted]]:
-    """Of `size` files each, and of not many more than MAX_AT_ONCE images."""
+def _chunks(wanted: Iterable[Wanted], size: int) -> Iterator[list[Wanted]]:
+    """Of `size` files each, and of not many more than MAX_AT_ONCE images.
+
+    Parts of one file are in different ones.
+    """
     chunk: list[Wanted] = []
     n_images = 0
     for item in wanted:
-        if chunk and (len(chunk) == size or n_images >= MAX_AT_ONCE):
+        is_full = len(chunk) == size or n_images >= MAX_AT_ONCE
+        if chunk and (is_full or chunk[-1].number == item.number):
             yield chunk
             chunk, n_images = [], 0
         chunk.append(item)

@@ -25,7 +25,13 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from skdeepcluster.archive._dicom_elements import TAGS, WANTED, functional_groups, text
+from skdeepcluster.archive._dicom_elements import (
+    TAGS,
+    WANTED,
+    functional_groups,
+    number,
+    text,
+)
 from skdeepcluster.archive._dicom_headers import headers_of
 from skdeepcluster.archive._dicom_pixels import CodedPixels, unsupported
 from skdeepcluster.archive._dicom_values import values_of
@@ -49,8 +55,12 @@ class DicomFile:
         self._file, self._data = content.file, content.data
         self._coded = CodedPixels(content.file, content.data, content.syntax)
         self._groups = functional_groups(content.data)
-        cut = " Cut after its last frame." if self._coded.cut else ""
-        self._note = f"{content.note}{cut}".strip()
+        notes = [content.note, *self._coded.notes]
+        if self._coded.cut:
+            notes.append("Cut after its last frame.")
+        if number(content.data, "RescaleSlope") == 0:
+            notes.append("RescaleSlope is 0: read as 1.")
+        self._note = " ".join(filter(None, notes))
 
     @functools.cached_property
     def headers(self) -> list[Header]:

@@ -59,6 +59,8 @@ class CodedPixels:
     ----------
     options : dict
         Their size, number and kind, in pydicom's words.
+    notes : list of str
+        What of these had to be assumed.
     cut : bool
         Whether the file ends after a frame without saying that it was the last.
     """
@@ -68,6 +70,7 @@ class CodedPixels:
         keywords = _read_tag(file, syntax)
         self._start = file.tell()
         self.options: dict[str, Any] = as_pixel_options(data, **keywords)
+        self.notes = _complete(self.options)
         self._check_frames()
         size = file.seek(0, io.SEEK_END)
         self.cut = syntax.is_encapsulated and self._is_cut(size)
@@ -124,6 +127,9 @@ class CodedPixels:
         size = coded_size(coded)
         if self._syntax != RLELossless:  # which has no size of its own
             check_size(*size)
+            if size != (self.options["rows"], self.options["columns"]):
+                reason = "Its compressed picture is not of the size in its header."
+                raise Unreadable("damaged", reason)
 
     def _decode(self, decoder: Decoder, frame: int) -> tuple[NDArray[Any], Any]:
         options = dict(self.options, index=frame, validate=True)
@@ -134,6 +140,32 @@ class CodedPixels:
                 return decoder.as_array(self._file, decoding_plugin=plugin, **options)
         self._file.seek(self._start)
         return decoder.as_array(self._file, decoding_plugin=last, **options)
+
+
+def _complete(options: dict[str, Any]) -> list[str]:
+    """Assume what a header leaves out, in place, and say so."""
+    notes = []
+    name = str(options.get("photometric_interpretation") or "").strip().upper()
+    options["photometric_interpretation"] = name or None
+    assumed = {
+        "samples_per_pixel": ("SamplesPerPixel", 1),
+        "bits_stored": ("BitsStored", options["bits_allocated"]),
+        "pixel_representation": ("PixelRepresentation", 0),
+    }
+    if options.get("samples_per_pixel") in (None, 1):
+        assumed["photometric_interpretation"] = (
+            "PhotometricInterpretation",
+            "MONOCHROME2",
+        )
+    else:
+        assumed["planar_configuration"] = ("PlanarConfiguration", 0)
+    for option, (keyword, value) in assumed.items():
+        if options.get(option) is None and options["pixel_keyword"] == "PixelData":
+            options[option] = value
+            notes.append(f"No {keyword}: read as {value}.")
+    if options["photometric_interpretation"] is None:
+        raise Unreadable("damaged", "Its header has no PhotometricInterpretation.")
+    return notes
 
 
 def _read_tag(file: BinaryIO, syntax: UID) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def values_of(
     """White where values are high; `found` is what the decoder found them to be."""
     if found["photometric_interpretation"] == "PALETTE COLOR":
         colour = apply_color_lut(stored, data)
-        return _to_255(colour, 8 * colour.dtype.itemsize)
+        return _to_255(colour, _palette_bits(data, colour.dtype))
     if stored.ndim == 3:
         return _to_255(stored, int(found["bits_stored"]))
     to_units = functools.partial(_to_units, data, groups, frame)
@@ -39,10 +39,29 @@ def values_of(
         values = float(ends.sum()) - values
     padding = binary_number(data, "PixelPaddingValue")
     if padding is not None:
-        padded = stored == padding
+        padded = stored == _as_stored(padding, stored.dtype)
         if padded.any() and not padded.all():
             values = np.where(padded, values[~padded].min(), values)
     return values
+
+
+def _as_stored(padding: float, dtype: np.dtype[Any]) -> float:
+    """The same bits; headers give it with a sign where pixels have none, or without."""
+    if dtype.kind not in "iu":
+        return padding
+    bits = 8 * dtype.itemsize
+    value = int(padding) % 2**bits
+    return value - 2**bits if dtype.kind == "i" and value >= 2 ** (bits - 1) else value
+
+
+def _palette_bits(data: Dataset, dtype: np.dtype[Any]) -> int:
+    """Bits of the colours of a palette; some writers put 8 into entries of 16."""
+    bits = 8 * dtype.itemsize
+    if bits == 8:
+        return bits
+    length, start, _ = data[TAGS["RedPaletteColorLookupTableDescriptor"]].value
+    every = start + np.arange(length or 2**16)  # 0 is what 65,536 is written as
+    return 8 if apply_color_lut(every, data).max() < 2**8 else bits
 
 
 def _to_255(colour: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -68,10 +87,10 @@ def _rescale(data: Dataset, groups: Groups, frame: int) -> tuple[float, float]:
         line = first(group, "PixelValueTransformationSequence")
         slope = number(line, "RescaleSlope")
         if slope is not None:
-            return slope, number(line, "RescaleIntercept") or 0.0
-    slope = number(data, "RescaleSlope")
-    intercept = number(data, "RescaleIntercept")
-    return (1.0 if slope is None else slope), intercept or 0.0
+            return slope or 1.0, number(line, "RescaleIntercept") or 0.0
+    # A slope of 0, which some writers mean for none, would leave no image.
+    slope = number(data, "RescaleSlope") or 1.0
+    return slope, number(data, "RescaleIntercept") or 0.0
 
 
 def _stored_range(dtype: np.dtype[Any], found: dict[str, Any]) -> NDArray[Any]:

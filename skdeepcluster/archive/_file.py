@@ -139,5 +139,7 @@ def check_size(height: int, width: int) -> None:
     """Raise Unreadable unless an image of that size can be."""
     if height < 1 or width < 1:
         raise Unreadable("damaged", "Its header says that it has no pixels.")
+    if min(height, width) == 1:  # values of a surface, a profile
+        raise Unreadable("not an image", "It is one pixel wide.")
     if height * width > MAX_PIXELS:
         raise too_many_pixels()

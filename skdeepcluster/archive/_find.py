@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,26 +58,32 @@ def numbers_for(paths: list[str], key: Path) -> dict[str, str]:
 
 
 def _numbers_for(paths: list[str], key: Path) -> dict[str, str]:
-    known = read_key(key) if key.exists() else {}
+    known = read_key(key) if key.exists() and key.stat().st_size else {}
     start = 1 + max((int(number) for number in known.values()), default=0)
     new = [path for path in paths if path not in known]
     known |= {path: f"{start + place:07d}" for place, path in enumerate(new)}
-    rows = sorted((number, path) for path, number in known.items())
-    write_table(key, pd.DataFrame(rows, columns=["number", "path"]))
+    if new or not key.exists():
+        rows = sorted((number, path) for path, number in known.items())
+        table = pd.DataFrame(rows, columns=["number", "path"])
+        write_table(key, table, is_private=True)
     return known
 
 
 def read_key(key: Path) -> dict[str, str]:
     """The number of each path."""
-    table = pd.read_csv(
-        key, dtype=str, keep_default_na=False, encoding_errors="surrogateescape"
-    )
-    if list(table.columns) != ["number", "path"]:
+    columns: list[str] = []
+    with contextlib.suppress(ValueError):  # pandas' own words name no file
+        table = pd.read_csv(
+            key, dtype=str, keep_default_na=False, encoding_errors="surrogateescape"
+        )
+        columns = list(table.columns)
+    if columns != ["number", "path"]:
         raise ValueError(
             f"path_key={os.fspath(key)} exists already and is not such a table; "
             "give another name."
         )
     known = dict(zip(table["path"], table["number"], strict=True))
-    if not all(number.isdecimal() for number in known.values()):
+    numbers = set(known.values())
+    if len(numbers) < len(table) or not all(map(str.isdecimal, numbers)):
         raise ValueError(f"path_key={os.fspath(key)} is spoilt: give another name.")
     return known

@@ -104,9 +104,12 @@ def _open(path: str) -> ImageFile:
     compressed = head[:2] == b"\x1f\x8b"
     kind = None
     if not preamble:
-        kind = recognise(_inflated(path) if compressed else head)
+        head = _inflated(path) if compressed else head
+        kind = recognise(head)
         if kind is not None:
             return VolumeFile(path, kind, compressed)
+        if compressed and (head[128:132] == b"DICM" or _begins_as_dicom(head)):
+            raise Unreadable("unsupported", "A DICOM file in gzip: decompress it.")
         if compressed:
             raise Unreadable("not an image", "Compressed, and neither NIfTI nor MGH.")
     if preamble or _begins_as_dicom(head):

@@ -21,7 +21,7 @@ from skdeepcluster._lock import locked
 from skdeepcluster._reader_options import Frames, Options, Window, check_options
 from skdeepcluster.archive._choice import Found, choose
 from skdeepcluster.archive._colour import channels_of, kept_channels
-from skdeepcluster.archive._decode import Progress, Reading
+from skdeepcluster.archive._decode import Progress, Reading, check
 from skdeepcluster.archive._file import Header, Unreadable
 from skdeepcluster.archive._find import Files, find_files
 from skdeepcluster.archive._held import Held
@@ -86,6 +86,8 @@ def gather(
         place.mkdir(parents=True, exist_ok=True)
         with nullcontext() if is_locked else locked(place):
             files = find_files(root, place, path_key)
+            for path, problem in files.passed_over:
+                check(path, problem, on_error)
             held = Held(files, index, source)
             how = (on_error, effective_n_jobs(n_jobs), limits, progress)
             known = None

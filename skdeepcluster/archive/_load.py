@@ -32,7 +32,7 @@ def load_archive(
 
     Files are told by what they hold and not by their names: DICOM (with and without
     preamble; every transfer syntax that a free decoder reads), NIfTI-1 and -2,
-    Analyze, MGH and MINC 1 (also compressed by gzip), PNG, JPEG, TIFF and WebP.
+    MGH (both also compressed by gzip), Analyze and MINC 1, PNG, JPEG, TIFF and WebP.
     What cannot be read is listed with the reason.
 
     Parameters
@@ -84,7 +84,8 @@ def load_archive(
 
     path_key : path or None, default=None
         Write numbers instead of paths, and which number is which to this CSV file,
-        which is read and completed if it is there. Keep it apart from the store.
+        which is read and completed if it is there, and else made so that only you may
+        read it. Keep it apart from the store.
 
     n_jobs : int, default=-1
         Processes that decode, as of joblib; -1 is one for each core. Memory grows with
@@ -98,10 +99,12 @@ def load_archive(
 
     max_memory : float, default=4
         GiB that each of the processes may take, of its address space, on Linux. A file
-        that does not fit is skipped.
+        that does not fit is skipped, as is a volume that has to be read whole and would
+        take more than 2 GiB.
 
     progress : callable or None, default=None
-        Called with "headers" or "pixels", the number of files done, and of all.
+        Called with "headers" or "pixels", the number of files done, and of all;
+        whenever a part of a file is done, too.
 
     Returns
     -------

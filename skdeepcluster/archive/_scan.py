@@ -60,16 +60,18 @@ def scan(
         reason = Unreadable("inaccessible", "The folder cannot be opened.")
         skip(error.filename, reason)
 
-    for parent, folders, names in os.walk(root, onerror=closed):
-        for name in list(folders):
+    left = [os.fspath(root)]
+    while left:
+        # One level at a time: os.walk calls itself, and folders may be nested deeply.
+        parent, folders, names = next(os.walk(left.pop(), onerror=closed), ("", [], []))
+        for name in folders:
             path = os.path.join(parent, name)
             reason = _why_not_into(path, name)
             if reason is not None:
                 skip(path, reason)
-            if reason is not None or (left_out and Path(path).resolve() == left_out):
-                folders.remove(name)
-        folders.sort()
-        for name in sorted(names):
+            elif left_out is None or Path(path).resolve() != left_out:
+                left.append(path)
+        for name in names:
             path = os.path.join(parent, name)
             state = _state_of(path, name)
             if isinstance(state, Unreadable):
@@ -83,7 +85,7 @@ def _why_not_into(path: str, name: str) -> Unreadable | None:
     if name.startswith("."):
         return Unreadable("hidden", "A hidden folder.")
     if os.path.islink(path):
-        return Unreadable("inaccessible", "A link to a folder.")
+        return Unreadable("not an image", "A link to a folder.")
     return None
 
 

@@ -281,7 +281,11 @@ def read_index(path: Path) -> pd.DataFrame:
 
 
 def write_table(
-    path: Path, table: pd.DataFrame, *, float_format: str | None = None
+    path: Path,
+    table: pd.DataFrame,
+    *,
+    float_format: str | None = None,
+    is_private: bool = False,
 ) -> None:
     """Replace a CSV file at once.
 
@@ -293,8 +297,10 @@ def write_table(
         Without its index. A file's name may be no valid text; its bytes are kept.
     float_format : str or None
         As of pandas.
+    is_private : bool
+        As of `replacing`.
     """
-    with replacing(path) as unfinished:
+    with replacing(path, is_private=is_private) as unfinished:
         table.to_csv(
             unfinished,
             index=False,

@@ -71,12 +71,12 @@ class VolumeFile:
     def __init__(self, path: str, kind: type[FileBasedImage], compressed: bool) -> None:
         self._files: list[Any] = []
         self._compressed = compressed
-        if kind is nib.Minc1Image and (
-            compressed or os.path.getsize(path) > MAX_BYTES // 8
-        ):
-            raise Unreadable(
-                "too large", "A compressed MINC file, or a very large one."
-            )
+        if compressed and kind in (nib.Minc1Image, *_PAIRS):
+            reason = "A MINC, Analyze or two-file NIfTI image in gzip: decompress it."
+            raise Unreadable("unsupported", reason)
+        if kind is nib.Minc1Image and os.path.getsize(path) > MAX_BYTES // 8:
+            reason = f"A MINC file of more than {MAX_BYTES // 8:,} bytes."
+            raise Unreadable("too large", reason)
         try:
             self._image = self._open(path, kind)
             self._shape = self._check_shape()
@@ -92,6 +92,9 @@ class VolumeFile:
         names = {"image": path}
         if kind in _PAIRS:
             pixels = pixels_of(path)
+            if pixels is None and os.path.isfile(f"{os.path.splitext(path)[0]}.img.gz"):
+                reason = "The .img file with its pixels is in gzip: decompress it."
+                raise Unreadable("unsupported", reason)
             if pixels is None:
                 raise Unreadable("damaged", "The .img file with its pixels is missing.")
             names = {"header": path, "image": pixels}
@@ -181,11 +184,13 @@ class VolumeFile:
         return np.asanyarray(stored[(*place, *rest)])
 
     def _check_bytes(self) -> None:
-        scaled = max(8, self._image.get_data_dtype().itemsize)
-        if np.prod(self._shape[:3], dtype=float) * scaled > MAX_BYTES:
-            raise Unreadable(
-                "too large", f"One volume has more than {MAX_BYTES:,} bytes."
-            )
+        size = self._image.get_data_dtype().itemsize
+        stored = self._image.dataobj
+        if (getattr(stored, "slope", None), getattr(stored, "inter", None)) != (1, 0):
+            size = max(8, size)  # nibabel scales to float64
+        if np.prod(self._shape[:3], dtype=float) * size > MAX_BYTES:
+            reason = f"One volume would take more than {MAX_BYTES:,} bytes of memory."
+            raise Unreadable("too large", reason)
 
     def close(self) -> None:
         """No more is read."""

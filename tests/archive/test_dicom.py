@@ -119,6 +119,61 @@ def test_padding_takes_the_lowest_value(write_dicom):
     np.testing.assert_array_equal(only_image(path), np.maximum(pixels, RAMP[3, 0]))
 
 
+@pytest.mark.parametrize(("dtype", "padding"), [(np.int16, 63536), (np.uint16, -2000)])
+def test_padding_of_the_other_sign(dtype, padding, write_dicom):
+    pixels = RAMP.copy()
+    pixels[:3] = 63536
+    path = write_dicom("a", pixels.view(dtype))
+    data = pydicom.dcmread(path)
+    data.add_new("PixelPaddingValue", "SS" if padding < 0 else "US", padding)
+    data.save_as(path)
+    np.testing.assert_array_equal(only_image(path), RAMP.clip(RAMP[3, 0]))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_palettes_of_8_bits_in_entries_of_16(bits, write_dicom):
+    entries = np.arange(256, dtype=np.uint16) * (1 if bits == 8 else 257)
+    tags = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTable"
+        tags |= {f"{name}Descriptor": [256, 0, 16], f"{name}Data": entries.tobytes()}
+    pixels = (RAMP % 200).astype(np.uint8)
+    values = only_image(write_dicom("a", pixels, **tags))
+    np.testing.assert_allclose(values, np.stack([pixels] * 3, -1), rtol=1e-6)
+
+
+def test_a_slope_of_0_is_none(write_dicom):
+    path = write_dicom("a", RAMP, RescaleSlope="0", RescaleIntercept="-5")
+    with open_image(str(path)) as file:
+        assert file.headers[0].note == "RescaleSlope is 0: read as 1."
+        np.testing.assert_array_equal(file.pixels(Address()), RAMP - 5.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tags", "note"),
+    [
+        ((), {"PixelRepresentation": None}, "No PixelRepresentation: read as 0."),
+        ((), {"BitsStored": None}, "No BitsStored: read as 16."),
+        ((), {"PhotometricInterpretation": "monochrome2"}, ""),
+        (
+            (),
+            {"PhotometricInterpretation": None},
+            "No PhotometricInterpretation: read as MONOCHROME2.",
+        ),
+        ((3,), {"PlanarConfiguration": None}, "No PlanarConfiguration: read as 0."),
+    ],
+)
+def test_what_a_header_leaves_out_is_assumed_and_noted(shape, tags, note, write_dicom):
+    pixels = np.broadcast_to(RAMP.T, (*shape, 16, 12)).T.astype(
+        np.uint8 if shape else np.uint16
+    )
+    with pydicom.config.disable_value_validation():
+        path = write_dicom("a", np.ascontiguousarray(pixels), **tags)
+    with open_image(str(path)) as file:
+        assert file.headers[0].note == note
+        np.testing.assert_array_equal(file.pixels(Address()), pixels)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_colour_is_between_0_and_255(dtype, write_dicom):
     top = np.iinfo(dtype).max
@@ -271,6 +326,17 @@ def test_a_codestream_that_says_another_size(write_dicom, reason):
     whole[place + 8 : place + 16] = (60000).to_bytes(4, "big") * 2
     path.write_bytes(whole)
     assert reason(path)[0] == "too large"
+
+
+def test_rows_and_columns_that_are_swapped(write_dicom, reason):
+    path = compressed(write_dicom("a", np.tile(RAMP, (4, 4))), JPEG2000Lossless)
+    data = pydicom.dcmread(path)
+    data.Rows, data.Columns = data.Columns, data.Rows
+    data.save_as(path)
+    assert reason(path) == (
+        "damaged",
+        "Its compressed picture is not of the size in its header.",
+    )
 
 
 def test_size_of_codestreams():

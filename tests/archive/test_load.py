@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -16,8 +17,18 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
-from skdeepcluster.archive import UnreadableFileError, _decode, _store, load_archive
+from skdeepcluster._reader_options import Options
+from skdeepcluster.archive import (
+    UnreadableFileError,
+    _decode,
+    _store,
+    _tasks,
+    load_archive,
+)
 from skdeepcluster.archive._file import Unreadable
+from skdeepcluster.archive._find import Files
+from skdeepcluster.archive._options import Limits
+from skdeepcluster.archive._scan import File
 
 
 def load(folder, store=None, **options):
@@ -400,7 +411,40 @@ def test_strict(messy):
     assert error.value.path == "empty"
     assert "'skip'" in str(error.value)
     (messy / "empty").unlink()
+    (messy / "to-a-folder").symlink_to(messy / "sub dir")
     assert len(load(messy, on_error="raise").images) == 9
+    (messy / "to-nowhere").symlink_to(messy / "gone")
+    with pytest.raises(UnreadableFileError, match="link to nowhere"):
+        load(messy, on_error="raise")
+
+
+def test_parts_of_a_file_are_apart():
+    wanted = [_tasks.Wanted(number, "", [], False) for number in (0, 1, 1, 2, 2, 3)]
+    chunks = [[w.number for w in chunk] for chunk in _decode._chunks(wanted, 9)]
+    assert chunks == [[0, 1], [1, 2], [2, 3]]
+
+
+def test_a_part_that_is_damaged_is_enough(tmp_path, monkeypatch):
+    calls = []
+
+    def parts(task, chunks, n_jobs, limits):
+        for (item,) in chunks:
+            calls.append(item.number)
+            problem = Unreadable("too slow", "") if item.number == 1 else None
+            yield item, problem or _tasks.Got([], [])
+
+    monkeypatch.setattr(_decode, "in_parallel", parts)
+    told = []
+    kept = [File(str(number), "") for number in range(3)]
+    files = Files(tmp_path, kept, ["0", "1", "2"], [], {})
+    options = Options(16, 1, "all", "series")
+    progress = lambda *what: told.append(what[1:])  # noqa: E731
+    reading = _decode.Reading(files, None, options, "skip", 1, Limits(), progress)
+    wanted = [_tasks.Wanted(n, "", [], False) for n in (0, 0, 1, 1, 1, 2)]
+    _, problems = reading._read("pixels", wanted)
+    assert calls == [0, 0, 1, 1, 2]  # one is under way when another fails
+    assert list(problems) == [1]
+    assert told == [(0, 3), (1, 3), (2, 3), (2, 3), (3, 3)]
 
 
 def test_two_runs_that_share_a_key_wait_for_each_other(messy, tmp_path):
@@ -432,9 +476,25 @@ def test_numbers_for_paths(messy, tmp_path):
     again = load(messy, store, path_key=key)
     assert again.index["path"].tolist() == archive.index["path"].tolist()
     assert "0000019" in again.skipped["path"].tolist()
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="exists already"):
-        load(messy, path_key=tmp_path / "other.csv")
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    (tmp_path / "other.csv").write_text("")  # as mktemp makes it
+    load(messy, path_key=tmp_path / "other.csv")
+    assert len((tmp_path / "other.csv").read_text().splitlines()) == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("a,b\n1,2\n", "exists already"),
+        ('number,path\n1,"a', "exists already"),
+        ("number,path\n1,a\n1,b\n", "spoilt"),
+        ("number,path\nx,a\n", "spoilt"),
+    ],
+)
+def test_keys_that_are_none(content, problem, messy, tmp_path):
+    (tmp_path / "key.csv").write_text(content)
+    with pytest.raises(ValueError, match=f"path_key=.*{problem}"):
+        load(messy, path_key=tmp_path / "key.csv")
 
 
 def test_awkward_names(tmp_path, picture):

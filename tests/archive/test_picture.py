@@ -1,4 +1,5 @@
 import contextlib
+import struct
 import zlib
 
 import numpy as np
@@ -53,6 +54,36 @@ def test_float(tmp_path, picture):
     values = picture.astype(np.float32) / 7 - 3
     Image.fromarray(values).save(tmp_path / "a.tif")
     np.testing.assert_array_equal(read(tmp_path / "a.tif")[1], values)
+
+
+def tiff(path, values, photometric=1):
+    """A TIFF of kinds that Pillow does not write."""
+    height, width = values.shape
+    sample_format = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = [(256, width), (257, height), (258, 8 * values.itemsize), (259, 1)]
+    tags += [(262, photometric), (273, 134), (277, 1), (278, height)]
+    tags += [(279, values.nbytes), (339, sample_format)]
+    entries = [struct.pack("<HHLL", tag, 4, 1, value) for tag, value in tags]
+    head = b"II*\0" + struct.pack("<LH", 8, len(tags)) + b"".join(entries)
+    path.write_bytes(head + bytes(4) + values.tobytes())
+    return path
+
+
+@pytest.mark.parametrize(("dtype", "top"), [("<u2", 65535), ("<f4", 0)])
+def test_a_tiff_in_which_0_is_white(dtype, top, tmp_path, picture):
+    values = picture.astype(dtype) * 4
+    path = tiff(tmp_path / "a.tif", values, photometric=0)
+    np.testing.assert_array_equal(read(path)[1], top - values)
+
+
+def test_numbers_of_tiffs(tmp_path, picture, reason):
+    large = picture + np.uint32(2**31)
+    path = tiff(tmp_path / "a.tif", large)
+    np.testing.assert_array_equal(read(path)[1], large)
+    double = tiff(tmp_path / "b.tif", picture / 7)
+    signed = tiff(tmp_path / "c.tif", picture.view(np.int8))
+    for path in (double, signed):
+        assert reason(path)[0] == "unsupported"
 
 
 def test_pages(tmp_path, picture):

@@ -1,4 +1,5 @@
 import os
+import sys
 
 import pytest
 
@@ -21,11 +22,26 @@ def test_sorted_files_and_what_is_passed_over(tmp_path):
         ".hidden": ("hidden", "A hidden file."),
         ".git": ("hidden", "A hidden folder."),
         "pipe": ("inaccessible", "Not a regular file."),
-        "to-a-folder": ("inaccessible", "A link to a folder."),
+        "to-a-folder": ("not an image", "A link to a folder."),
         "to-nowhere": ("inaccessible", "A link to nowhere."),
         "to-itself": ("inaccessible", "A link to nowhere."),
         "to-a-device": ("inaccessible", "Not a regular file."),
     }
+
+
+def test_folders_within_folders(tmp_path):
+    deep = tmp_path
+    for _ in range(400):
+        deep /= "a"
+        deep.mkdir()
+    (deep / "file").write_text("x")
+    limit = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(300)
+        (file,), _ = scan(tmp_path)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert file.path == "a/" * 400 + "file"
 
 
 def test_fingerprints(tmp_path):
