@@ -47,10 +47,9 @@ def replacing(
         folder = Path(path).parent
         raise FileNotFoundError(f"There is no folder {folder} to write into.")
     target = Path(os.path.realpath(path))
+    mode = 0o600 if is_private else None
     if target.exists():
         mode = stat.S_IMODE(target.stat().st_mode)
-    else:
-        mode = 0o600 if is_private else None
     # With the number of the process, for two may write at once.
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
     try:

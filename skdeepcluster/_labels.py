@@ -70,7 +70,7 @@ def are_right(
     """
     is_labelled = ~is_value(y, unlabeled)
     targets = categories_of(y[is_labelled])
-    if (targets.dtype.kind in "US") != (classes.dtype.kind in "US"):
+    if len(targets) and (targets.dtype.kind in "US") != (classes.dtype.kind in "US"):
         raise ValueError(
             f"y has {targets.dtype}, but the categories are {classes.dtype}; use text "
             "for both, or numbers."

@@ -162,3 +162,14 @@ def _rebuilt(value: Any) -> Any:
         }
         return _CLASSES[value["class"]](**parameters)
     return tuple(value) if isinstance(value, list) else value
+
+
+def check_parameters(est: BaseEstimator) -> None:
+    """Raise scikit-learn's InvalidParameterError, a ValueError, as `fit` would.
+
+    Parameters
+    ----------
+    est : BaseEstimator
+        Fitted or not.
+    """
+    est._validate_params()

@@ -84,6 +84,29 @@ def test_labels_change_nothing_but_the_summary(npz, tmp_path, capsys):
     )
     assert with_ == without
     assert capsys.readouterr().out.count("purity") == 1
+    labels = np.load(npz)["labels"].astype(float)
+    labels[7] = np.nan
+    np.save(tmp_path / "labels.npy", labels)
+    wrong = ["categorize", str(npz), *QUICK, "-o", str(tmp_path / "wrong"), "--labels"]
+    assert main([*wrong, str(tmp_path / "labels.npy")]) == 2
+    assert "labels.npy has 1 missing values" in capsys.readouterr().err
+    assert main([*wrong, str(tmp_path / "gone.npy")]) == 2
+    assert "gone.npy is not a file" in capsys.readouterr().err
+    assert not (tmp_path / "wrong" / "clusters.csv").exists()
+
+
+def test_options_for_folders_are_not_for_arrays(npz, tmp_path, capsys):
+    arguments = ["categorize", str(npz), *QUICK, "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--window=-160,240", "--frames", "all"]) == 2
+    assert "--frames, --window is for folders, but" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_parameters_are_found_before_anything_is_read(cine_folder, tmp_path):
+    arguments = ["categorize", str(cine_folder), *QUICK, "-o", str(tmp_path / "out")]
+    for wrong in (["--seed", "-1"], ["--epochs", "-1"], ["-k", "0"]):
+        assert main([*arguments, *wrong]) == 2
+        assert not (tmp_path / "out").exists()
 
 
 def test_categorize_a_folder(tmp_path, digits, capsys):
@@ -429,14 +452,19 @@ def test_names_become_categories(sorted_cine, cine_folder, tmp_path, capsys):
     assert len(read_csv(new / "series.csv")) == 1
 
 
-def test_names_can_be_given_again(sorted_cine, tmp_path):
+def test_names_can_be_given_again(sorted_cine, tmp_path, capsys):
     names = tmp_path / "names.csv"
     assert main(["name", str(sorted_cine), str(names)]) == 0
     first = (sorted_cine / "clusters.csv").read_bytes()
     assert main(["name", str(sorted_cine), str(names)]) == 0
     assert (sorted_cine / "clusters.csv").read_bytes() == first
     names.write_text("cluster,category\n1,other\n")
-    assert main(["name", str(sorted_cine), str(names)]) == 0
+    assert main(["name", str(sorted_cine), str(names)]) == 2
+    assert "no name for 4 cluster(s) that have one (0, 2, 3, 4)" in (
+        capsys.readouterr().err
+    )
+    assert (sorted_cine / "clusters.csv").read_bytes() == first
+    assert main(["name", str(sorted_cine), str(names), "--replace"]) == 0
     rows = read_csv(sorted_cine / "clusters.csv")
     assert {(row["cluster"] == "1", row["category"]) for row in rows} == {
         (True, "other"),

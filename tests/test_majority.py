@@ -289,6 +289,13 @@ def test_score_of_images_that_have_neither_label_nor_category(fitted, digits, no
     assert classifier.score(boards, y) == 0
 
 
+def test_score_of_a_fold_without_labels(line):
+    X, kmeans = line
+    y = np.array([*"aabbaabb"], dtype=object)
+    classifier = ClusterMajorityClassifier(kmeans, unlabeled=None).fit(X, y)
+    assert classifier.score(X, np.full(8, None)) == 0
+
+
 def test_score_tells_text_from_numbers(line):
     X, kmeans = line
     classifier = ClusterMajorityClassifier(kmeans).fit(X, [0, 0, 1, 1, 0, 0, 1, 1])

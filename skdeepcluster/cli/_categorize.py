@@ -67,7 +67,8 @@ def add_to(commands: Commands) -> None:
         default="series",
         metavar="series|image|LOW,HIGH|none",
         help="what becomes black and white: percentiles of the series or of the image, "
-        "or two pixel values; none keeps the values (default: series)",
+        "or two pixel values, with a negative one as --window=-160,240; none keeps the "
+        "values (default: series)",
     )
     command.add_argument(
         "--labels",
@@ -110,12 +111,16 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the archive, and sort its images."""
+    from skdeepcluster._parameters import check_parameters
     from skdeepcluster._results_reader import check_unnamed
     from skdeepcluster.cli._processes import n_processes
     from skdeepcluster.cli._reading import reading
     from skdeepcluster.cli._sorting import Wishes, sort
 
     est = estimator(options, **of_backbone(options))
+    check_parameters(est)  # before an archive is read, which may take hours
+    if options.labels is not None and not options.labels.is_file():
+        raise FileNotFoundError(f"--labels {options.labels} is not a file.")
     processes = n_processes(options.processes, options.device)
     size = options.image_size
     reader = {
@@ -181,6 +186,8 @@ def _categories(old: Path | None, found: Found) -> NDArray[np.object_] | None:
 
 
 def _labels(path: Path, n_images: int) -> NDArray[Any]:
+    import pandas as pd
+
     from skdeepcluster.archive._arrays import read_array
 
     labels = read_array(path, "labels")
@@ -188,5 +195,11 @@ def _labels(path: Path, n_images: int) -> NDArray[Any]:
         raise ValueError(
             f"--labels {path} has shape {labels.shape}, but there are {n_images} "
             "images; give one label per image."
+        )
+    if (n_missing := int(pd.isna(labels).sum())) > 0:
+        raise ValueError(
+            f"--labels {path} has {n_missing} missing values; purity and NMI need the "
+            "category of every image. Give those without one a category of their own, "
+            "or leave out --labels."
         )
     return labels

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skdeepcluster.cli._options import Commands
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def add_to(commands: Commands) -> None:
@@ -26,6 +30,11 @@ def add_to(commands: Commands) -> None:
         metavar="NAMES",
         help="names.csv as exported by report.html, with columns cluster and category",
     )
+    command.add_argument(
+        "--replace",
+        action="store_true",
+        help="take away the names of clusters that have none in NAMES",
+    )
     command.set_defaults(run=run)
 
 
@@ -42,6 +51,8 @@ def run(options: argparse.Namespace) -> None:
         table = results.read_clusters(est)
         labels = all_labels(est)
         names = read_names(options.names, est.n_clusters_, labels)
+        if not options.replace:
+            _check_that_none_is_lost(est.names_, names.categories, options.names)
         table["category"] = names.of(labels)
         table["excluded"] = table.index.isin(names.excluded)
         series = None
@@ -55,3 +66,17 @@ def run(options: argparse.Namespace) -> None:
             results.write_names(names, labels)
     say_categories(table["category"], names.categories, est.n_clusters_)
     say_written(results)
+
+
+def _check_that_none_is_lost(
+    old: Mapping[int, str], new: Mapping[int, str], path: Path
+) -> None:
+    """Raise ValueError if a cluster that has a name would have none."""
+    lost = sorted(old.keys() - new.keys())
+    if lost:
+        some = ", ".join(map(str, lost[:10])) + (", ..." if len(lost) > 10 else "")
+        raise ValueError(
+            f"{path} has no name for {len(lost)} cluster(s) that have one ({some}), so "
+            "it may be an older file: a browser calls the second one names (1).csv. "
+            "Give the newest, or --replace to take these names away."
+        )

@@ -52,6 +52,7 @@ def reading(
     if options.path.is_dir():
         check_outside(options.output, options.path)
     else:
+        _check_array_options(options)
         array = read_images(options.path)
     with locked(options.output):
         finish_replacing(options.output)
@@ -61,6 +62,21 @@ def reading(
         else:
             (options.output / "skipped.csv").unlink(missing_ok=True)  # of another run
             yield of_array(array, None if options.anonymous_paths else options.path)
+
+
+def _check_array_options(options: argparse.Namespace) -> None:
+    """Raise ValueError if an option would change images that are taken as they are."""
+    defaults = {"channels": None, "frames": "first", "window": "series"}
+    given = [
+        f"--{name}"
+        for name, default in defaults.items()
+        if getattr(options, name, default) != default
+    ]
+    if given:
+        raise ValueError(
+            f"{', '.join(given)} is for folders, but {options.path} is an array file, "
+            "whose images are taken as they are; leave it out, and change the array."
+        )
 
 
 def _of_folder(options: argparse.Namespace, reader: dict[str, Any]) -> Found:

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 if TYPE_CHECKING:
     from sklearn.callback import ScoringMonitor
@@ -93,6 +94,7 @@ class TrainingHistoryDisplay:
         ValueError
             If the monitor's last run was not that fit: its epochs differ.
         """
+        check_is_fitted(estimator)
         scores = {} if monitor is None else _scores(monitor, estimator.n_epochs_)
         return cls(estimator.history_, scores).plot(axes=axes)
 

@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram
+from sklearn.utils.validation import check_is_fitted
 
 from skdeepcluster.review._axes import as_written, given_or_new
-from skdeepcluster.review._tree import merge_tree
+from skdeepcluster.review._tree import merge_tree, sizes_of
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -83,15 +84,16 @@ class MergeTreeDisplay:
         ValueError
             If there is only one cluster.
         """
+        check_is_fitted(estimator)
         if estimator.n_clusters_ < 2:
             raise ValueError("There is only one cluster, so nothing can be merged.")
-        sizes = np.bincount(estimator.labels_, minlength=estimator.n_clusters_)
+        sizes = sizes_of(estimator)
         names = estimator.names_ if names is None else names
         labels = [
             f"{cluster} {names.get(cluster, '')} (n = {size})".replace("  ", " ")
             for cluster, size in enumerate(sizes)
         ]
-        linkage = merge_tree(estimator.cluster_centers_, sizes)
+        linkage = merge_tree(estimator.cluster_centers_, sizes.clip(1))
         return cls(linkage, labels).plot(ax=ax)
 
     def plot(self, *, ax: Axes | None = None) -> Self:

@@ -75,7 +75,8 @@ def write_report(
         (an array that stays in its file), only the images shown are read once all are
         assigned.
     names : mapping of int to str, default=None
-        Existing names of clusters. Clusters with the same name form one category.
+        Existing names of clusters. Clusters with the same name form one category. None
+        takes `names_` of the estimator; ``{}`` shows none.
     image_names : sequence of str of length n_samples, default=None
         Captions, such as relative paths. None shows row numbers, so that no file name
         is on the page.
@@ -132,7 +133,7 @@ def write_report(
         as_pictures(estimator, X),
         Assignment.of(estimator, X, embedding),
         estimator.cluster_centers_,
-        names=names,
+        names=estimator.names_ if names is None else names,
         image_names=image_names,
         title=title,
         new=new,
@@ -187,6 +188,8 @@ def write_page(
             f"image_names has {len(image_names)} names, but there are {len(images)} "
             "images; give one name per image."
         )
+    if image_names is not None:
+        image_names = list(image_names)  # by place, not by the index of a Series
     marked = by_cluster(excluded, assignment.labels)
     members = assignment.members()
     clusters = np.array(list(members))

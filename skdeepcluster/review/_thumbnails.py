@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+from sklearn.utils.validation import check_is_fitted
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -21,6 +22,7 @@ def as_pictures(estimator: DeepClusterCategorizer, X: ArrayLike) -> NDArray[Any]
     ValueError
         If it was fitted on feature vectors.
     """
+    check_is_fitted(estimator)
     if len(estimator.image_shape_) != 3:
         raise ValueError(
             f"{type(estimator).__name__} was fitted on rows of "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import cut_tree
 from scipy.spatial.distance import pdist, squareform
+from sklearn.utils.validation import check_is_fitted
 
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
@@ -59,6 +60,25 @@ def merge_tree(centers: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
     return merges
 
 
+def sizes_of(estimator: DeepClusterCategorizer) -> NDArray[np.int64]:
+    """How many images each cluster has, of the fit and of the last `extend`.
+
+    A model keeps no others, so a cluster that an earlier `extend` made may have none.
+
+    Parameters
+    ----------
+    estimator : DeepClusterCategorizer
+        Fitted.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters,), int64
+    """
+    sizes = np.bincount(estimator.labels_, minlength=estimator.n_clusters_)
+    new = getattr(estimator, "new_labels_", estimator.labels_[:0])
+    return sizes + np.bincount(new, minlength=estimator.n_clusters_)
+
+
 def merge_clusters(
     estimator: DeepClusterCategorizer, n_categories: int
 ) -> NDArray[np.int64]:
@@ -99,14 +119,15 @@ def merge_clusters(
     >>> len(set(categories.tolist()))
     10
     """
+    check_is_fitted(estimator)
     n_clusters = estimator.n_clusters_
     if not 1 <= n_categories <= n_clusters:
         raise ValueError(
             f"n_categories should be from 1 to n_clusters_={n_clusters}, got "
             f"{n_categories}."
         )
-    sizes = np.bincount(estimator.labels_, minlength=n_clusters)
-    tree = merge_tree(estimator.cluster_centers_, sizes)
+    sizes = sizes_of(estimator)
+    tree = merge_tree(estimator.cluster_centers_, sizes.clip(1))
     merged = cut_tree(tree, n_categories)[:, 0] if n_clusters > 1 else np.zeros(1, int)
     order = np.argsort(-np.bincount(merged, weights=sizes), kind="stable")
     return np.argsort(order)[merged]

@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import re
@@ -71,6 +72,13 @@ def test_what_a_card_says_and_shows(tmp_path):
 def test_of_an_estimator(fitted, digits, tmp_path):
     path = tmp_path / "report.html"
     write_report(path, fitted, digits[0], title="Digits & <more>")
+    assert data_of(path)["names"] == {}
+    named = copy.copy(fitted)
+    named.names_ = {2: "two"}
+    write_report(path, named, digits[0], title="Digits & <more>")
+    assert data_of(path)["names"] == {"2": "two"}
+    write_report(path, named, digits[0], title="Digits & <more>", names={})
+    assert data_of(path)["names"] == {}
     text = path.read_text()
     assert "<h1>Digits &amp; &lt;more&gt;</h1>" in text
     sizes = [card["size"] for card in data_of(path)["clusters"]]
@@ -148,6 +156,13 @@ def test_nothing_is_loaded_or_named(page_of):
     assert "unsafe" not in policy
     assert not re.search(r"\son[a-z]+=", text)
     assert "<script src" not in text
+
+
+def test_captions_are_taken_by_place(page_of):
+    captions = pd.Series(list("abcdefghijklmnopqrst"), index=np.arange(20)[::-1])
+    cards = data_of(page_of(image_names=captions))["clusters"]
+    for card in cards:
+        assert card["imageNames"] == [captions.iloc[row] for row in card["rows"]]
 
 
 def test_hostile_names(page_of):

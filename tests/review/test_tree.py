@@ -1,9 +1,18 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
+from sklearn.exceptions import NotFittedError
 
 from skdeepcluster import DeepClusterCategorizer
-from skdeepcluster.review import merge_clusters
+from skdeepcluster.review import (
+    MergeTreeDisplay,
+    TrainingHistoryDisplay,
+    merge_clusters,
+    near_duplicates,
+)
 from skdeepcluster.review._tree import merge_tree
 
 
@@ -41,6 +50,34 @@ def test_clusters_become_categories(fitted):
     first = merge_tree(fitted.cluster_centers_, sizes)[0, :2].astype(int)
     merged = merge_clusters(fitted, fitted.n_clusters_ - 1)
     assert merged[first[0]] == merged[first[1]]
+
+
+def test_clusters_without_images_are_merged_with_what_is_near(fitted):
+    with_new = copy.deepcopy(fitted)
+    centers = fitted.cluster_centers_
+    more = np.concatenate([centers, centers[[3, 5]] + 1e-4])
+    with_new.model_ = replace(with_new.model_, centroids=more)
+    assert with_new.n_clusters_ == fitted.n_clusters_ + 2
+    merged = merge_clusters(with_new, fitted.n_clusters_)
+    assert merged[[3, 5]].tolist() == merged[[-2, -1]].tolist()
+    with_new.new_labels_ = np.full(400, len(centers))  # the last extend's
+    assert merge_clusters(with_new, fitted.n_clusters_)[3] == 0
+    labels = MergeTreeDisplay.from_estimator(with_new).labels
+    assert labels[len(centers) :] == ["10 (n = 400)", "11 (n = 0)"]
+
+
+@pytest.mark.parametrize(
+    ("what", "given"),
+    [
+        (MergeTreeDisplay.from_estimator, ()),
+        (TrainingHistoryDisplay.from_estimator, ()),
+        (merge_clusters, (3,)),
+        (near_duplicates, (np.zeros((9, 8, 8)),)),
+    ],
+)
+def test_what_was_not_fitted(what, given):
+    with pytest.raises(NotFittedError):
+        what(DeepClusterCategorizer(), *given)
 
 
 @pytest.mark.parametrize("n", [0, 11])

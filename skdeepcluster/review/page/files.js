@@ -7,7 +7,7 @@ let isExported = true;
 function exportNames() {
   saveFile('names.csv', csv.format(naming.names, naming.excluded, clustering.exampleOf));
   isExported = true;
-  showMessage('names.csv is in your downloads.');
+  showMessage('names.csv is in your downloads, or names (1).csv if there was one.');
 }
 
 async function importNames() {
