@@ -55,10 +55,10 @@ def replacing(
     try:
         if mode is not None:  # before there is anything to read
             unfinished.touch()
-            unfinished.chmod(mode)
+            unfinished.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)
         yield unfinished
         _to_disk(unfinished)
-        if mode is not None:  # some libraries write another file, and rename it
+        if mode is not None:  # also where a library has written another, and renamed it
             unfinished.chmod(mode)
         os.replace(unfinished, target)
         _to_disk(target.parent)

@@ -40,15 +40,16 @@ def test_permissions_and_links_stay(tmp_path):
         assert stat.S_IMODE(unfinished.stat().st_mode) == 0o600
         unfinished.write_text("new")
     assert stat.S_IMODE(real.stat().st_mode) == 0o600
-    real.chmod(0o640)
+    real.chmod(0o440)
     with replacing(path) as unfinished:
+        assert stat.S_IMODE(unfinished.stat().st_mode) == 0o640
         unfinished.write_text("newer")
     assert path.is_symlink()
     assert real.read_text() == "newer"
-    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert stat.S_IMODE(real.stat().st_mode) == 0o440
     with replacing_together(real.parent) as folder:
         (folder / "real.csv").write_text("newest")
-    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert stat.S_IMODE(real.stat().st_mode) == 0o440
 
 
 def test_no_folder_to_write_into(tmp_path):
