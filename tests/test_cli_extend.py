@@ -176,7 +176,7 @@ def test_marks_stay_until_the_image_is_in_another_cluster(root, pictures):
     assert run("extend", out, root / "odd") == 0
     cluster = clusters_of(out)[-1]["cluster"]
     (root / "names.csv").write_text(f"cluster,category,excluded\n{cluster},x,{N + 2}\n")
-    assert run("name", out, root / "names.csv") == 0
+    assert run("name", out, root / "names.csv", "--replace") == 0
     assert column(clusters_of(out), "excluded").count("True") == 1
     save(root / "more", boards(12, seed=1))
     assert run("extend", out, root / "more") == 0
@@ -192,7 +192,7 @@ def test_afterwards_all_commands_work_as_ever(root, pictures, capsys):
     labels = column(clusters_of(out), "cluster")
     # New clusters are named.
     (root / "names.csv").write_text(f"cluster,category\n0,x\n{n_clusters},board\n")
-    assert run("name", out, root / "names.csv") == 0
+    assert run("name", out, root / "names.csv", "--replace") == 0
     named = clusters_of(out)
     assert column(named, "cluster") == labels
     assert {row["category"] for row in named if row["cluster"] == str(n_clusters)} == {
@@ -249,7 +249,7 @@ def test_names_of_two_folders_whose_files_are_called_alike(tmp_path, pictures, k
     rows = clusters_of(out)
     lines = (f"{n},{n}\n" for n in set(column(rows, "cluster")))
     (tmp_path / "names.csv").write_text("cluster,category\n" + "".join(lines))
-    assert run("name", out, tmp_path / "names.csv") == 0
+    assert run("name", out, tmp_path / "names.csv", "--replace") == 0
     est = DeepClusterCategorizer.load(out / "model.safetensors")
     jan = np.array(column(clusters_of(out), "category"), dtype=object)[:40]
     assert run(*command, "--names-from", out, "-o", new) == 0
@@ -314,7 +314,7 @@ def test_killed_while_writing_all_is_as_it_was(root, monkeypatch, step):
             run("extend", out, new)
     assert (out / _files.BEGUN).is_dir()
     assert {name: (out / name).read_bytes() for name in before} == before
-    assert run("name", out, root / "names.csv") == 0
+    assert run("name", out, root / "names.csv", "--replace") == 0
     assert run("extend", out, new) == 0
     assert not (out / _files.BEGUN).exists()
     assert len(clusters_of(out)) == N + 12
@@ -473,7 +473,7 @@ def test_a_series_that_grows(tmp_path, pictures, write_dicom):
     assert new["series"].tolist() == [1] * 6 + [2] * 6
     assert set(new["white"][:6]) == set(before["white"][before["series"] == 1])
     (out / "names.csv").write_text("cluster,category\n0,x\n1,y\n")
-    assert run("name", out, out / "names.csv") == 0
+    assert run("name", out, out / "names.csv", "--replace") == 0
     votes = read_csv(out / "series.csv")
     assert set(column(votes, "series")) <= {"0", "1", "2"}
 
@@ -568,7 +568,7 @@ def test_names_are_not_taken_from_an_array_for_files(root, pictures, capsys):
     assert run("categorize", array, *QUICK, "-o", of_array) == 0
     (root / "all.csv").write_text("cluster,category\n0,x\n")
     for out in (root / "out", of_array):
-        assert run("name", out, root / "all.csv") == 0
+        assert run("name", out, root / "all.csv", "--replace") == 0
     for given, old, was in (
         (folder, of_array, "an array file"),
         (array, root / "out", "a folder"),
@@ -581,7 +581,7 @@ def test_names_are_not_taken_from_an_array_for_files(root, pictures, capsys):
 def test_names_of_a_folder_that_is_elsewhere_are_taken_with_a_warning(root):
     out = root / "out"
     (root / "all.csv").write_text("cluster,category\n0,x\n1,x\n")
-    assert run("name", out, root / "all.csv") == 0
+    assert run("name", out, root / "all.csv", "--replace") == 0
     shutil.copytree(root / "archive", root / "copy")
     again = ["categorize", root / "copy", *QUICK, "--names-from", out]
     with pytest.warns(UserWarning, match="told by their paths within it"):
@@ -594,7 +594,7 @@ def test_names_of_a_folder_that_is_elsewhere_are_taken_with_a_warning(root):
 def test_names_from_an_extend_that_was_killed(root, stop_between_moves, n_moved):
     out = root / "out"
     (root / "all.csv").write_text("cluster,category\n0,x\n1,x\n")
-    assert run("name", out, root / "all.csv") == 0
+    assert run("name", out, root / "all.csv", "--replace") == 0
     save(root / "new", boards(12))
     stop_between_moves(lambda: run("extend", out, root / "new"), n_moved, Killed)
     again = ["categorize", root / "archive", *QUICK, "--names-from", out]
