@@ -149,8 +149,11 @@ def test_auto_is_the_networks_own_size(make, digits):
     assert est.model_.inputs.size == (160, 160)
     assert est.backbone.input_size == 160
     assert Pretrained("torchvision:inception_v3").input_size == 299
-    est = make(image_size=None).fit(np.repeat(digits[0], 4, axis=1)[:20])
-    assert est.model_.inputs.size == (32, 8)
+    # Not 8 wide: on AMX, oneDNN's convolution in bfloat16 with a stride of 2 leaves
+    # part of its result unset at times where a feature map is one pixel wide.
+    oblong = digits[0][:20].repeat(8, axis=1).repeat(4, axis=2)
+    est = make(image_size=None).fit(oblong)
+    assert est.model_.inputs.size == (64, 32)
 
 
 def test_pixels_are_normalised_as_the_network_wants(make, digits):
