@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
+
+if TYPE_CHECKING:
+    from skdeepcluster._categorizer import DeepClusterCategorizer
 
 
 def is_value(y: NDArray[Any], value: object) -> NDArray[np.bool_]:
@@ -78,3 +81,8 @@ def are_right(
     is_right = is_labelled & ~is_value(found, unlabeled)
     is_right[is_labelled] &= found[is_labelled] == targets
     return is_right
+
+
+def all_labels(est: DeepClusterCategorizer) -> NDArray[np.int64]:
+    """The clusters of the images of the fit, and of those that were added later."""
+    return np.concatenate([est.labels_, getattr(est, "new_labels_", est.labels_[:0])])

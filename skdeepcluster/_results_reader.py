@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from skdeepcluster import _warnings
 from skdeepcluster._files import finish_replacing
+from skdeepcluster._labels import all_labels
 from skdeepcluster.archive._held import sources_of
 from skdeepcluster.archive._sources import Sources
 from skdeepcluster.archive._store import read_index
@@ -170,11 +171,6 @@ class ResultsReader:
             keep_default_na=False,
             encoding_errors="surrogateescape",
         )
-
-
-def all_labels(est: DeepClusterCategorizer) -> NDArray[np.int64]:
-    """The clusters of the images of the fit, and of those that were added later."""
-    return np.concatenate([est.labels_, getattr(est, "new_labels_", est.labels_[:0])])
 
 
 def check_unnamed(folder: Path, *, by_hand: bool = False) -> None:

@@ -40,9 +40,10 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Name the clusters of the folder."""
+    from skdeepcluster._labels import all_labels
     from skdeepcluster._names import read_names
     from skdeepcluster._results import Results, locked_results
-    from skdeepcluster._results_reader import all_labels, load_model
+    from skdeepcluster._results_reader import load_model
     from skdeepcluster.cli._saying import say_categories, say_written
 
     results = Results(options.output)

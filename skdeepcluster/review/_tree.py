@@ -10,6 +10,8 @@ from scipy.cluster.hierarchy import cut_tree
 from scipy.spatial.distance import pdist, squareform
 from sklearn.utils.validation import check_is_fitted
 
+from skdeepcluster._labels import all_labels
+
 if TYPE_CHECKING:
     from skdeepcluster._categorizer import DeepClusterCategorizer
 
@@ -74,9 +76,7 @@ def sizes_of(estimator: DeepClusterCategorizer) -> NDArray[np.int64]:
     -------
     ndarray of shape (n_clusters,), int64
     """
-    sizes = np.bincount(estimator.labels_, minlength=estimator.n_clusters_)
-    new = getattr(estimator, "new_labels_", estimator.labels_[:0])
-    return sizes + np.bincount(new, minlength=estimator.n_clusters_)
+    return np.bincount(all_labels(estimator), minlength=estimator.n_clusters_)
 
 
 def merge_clusters(

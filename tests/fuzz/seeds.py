@@ -24,6 +24,7 @@ _MAX_BYTES = 12_000
 
 _NO_IMAGES = (".py", ".pyc", ".txt", ".json", ".rst", ".m", ".dump", ".PAR", ".HEAD")
 _NO_IMAGES = (*_NO_IMAGES, ".trk", ".tck", "plan.dcm", "struct.dcm", "si.dcm", ".icc")
+_NO_IMAGES = (*_NO_IMAGES, "SR.dcm", ".gitignore", ".dconn.nii")  # the last: CIFTI
 
 
 def own():
